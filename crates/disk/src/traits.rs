@@ -82,6 +82,11 @@ pub trait Disk: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] while somebody else holds it.
     fn lock_dir(&self, path: &Path) -> io::Result<Self::Lock>;
+    /// Bytes that can still be written to the file system that holds this path.
+    fn available_space(&self, path: &Path) -> io::Result<u64>;
+    /// The kind of network file system that holds this path (`nfs`, `cifs`, ...), if it is one.
+    /// Locks and the order of changes can't be relied on there.
+    fn network_file_system(&self, path: &Path) -> io::Result<Option<String>>;
 
     /// Whether the path exists. Errors other than "not found" are passed on.
     fn exists(&self, path: &Path) -> io::Result<bool> {

@@ -1,0 +1,214 @@
+//! What a power loss may leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::tree::{Change, Content, Inode, Names, Place, ROOT, Tree, Write};
+
+/// A power loss in progress: walks from the root over what turns out to be durable, and decides
+/// each unsynced thing when it comes to it. What can't be reached is never asked about, so that
+/// choices multiply only where they matter.
+struct Loss<'a, F> {
+    before: &'a Tree,
+    choose: F,
+    groups: Vec<Vec<&'a Change>>,
+    decided: BTreeMap<Place, Option<u64>>,
+    settled: BTreeSet<usize>,
+    after: Tree,
+    /// New numbers of the inodes reached so far.
+    numbers: BTreeMap<u64, u64>,
+}
+
+/// The file system after a power loss; `choose(n)` picks one of `n` outcomes, each time that
+/// something is in doubt. 0 always means "lost", the last one "kept".
+pub(super) fn after_power_loss(before: &Tree, choose: impl FnMut(usize) -> usize) -> Tree {
+    let mut loss = Loss {
+        before,
+        choose,
+        groups: groups(&before.pending),
+        decided: BTreeMap::new(),
+        settled: BTreeSet::new(),
+        after: Tree::new(),
+        numbers: BTreeMap::from([(ROOT, ROOT)]),
+    };
+    loss.dir(ROOT, ROOT);
+    loss.after
+}
+
+/// Groups the changes that touch common places; each group is in order.
+fn groups(pending: &[Change]) -> Vec<Vec<&Change>> {
+    let mut groups: Vec<(BTreeSet<Place>, Vec<&Change>)> = Vec::new();
+    for change in pending {
+        let mut places: BTreeSet<Place> = change.effects.iter().map(|e| e.place.clone()).collect();
+        let mut changes = Vec::new();
+        let (touched, rest): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|(theirs, _)| !theirs.is_disjoint(&places));
+        for (theirs, members) in touched {
+            places.extend(theirs);
+            changes.extend(members);
+        }
+        changes.push(change);
+        groups = rest;
+        groups.push((places, changes));
+    }
+    // Where two groups were joined, the pending list gives the order back.
+    let position = |change: &&Change| pending.iter().position(|c| std::ptr::eq(c, *change));
+    let mut ordered: Vec<Vec<&Change>> = groups.into_iter().map(|(_, c)| c).collect();
+    for group in &mut ordered {
+        group.sort_by_key(position);
+    }
+    ordered.sort_by_key(|group| position(&group[0]));
+    ordered
+}
+
+impl<F: FnMut(usize) -> usize> Loss<'_, F> {
+    fn dir(&mut self, old: u64, new: u64) {
+        let before = self.before;
+        let Ok(names) = before.names(old) else { return };
+        let mut durable = names.durable.clone();
+        self.settle_groups_of(old);
+        let here = Place {
+            dir: old,
+            name: String::new(),
+        }..Place {
+            dir: old + 1,
+            name: String::new(),
+        };
+        for (place, inode) in self.decided.range(here) {
+            match inode {
+                Some(inode) => durable.insert(place.name.clone(), *inode),
+                None => durable.remove(&place.name),
+            };
+        }
+        let mut entered = Vec::new();
+        let mut renamed = BTreeMap::new();
+        for (name, inode) in durable {
+            let (number, is_new) = self.number(inode);
+            if is_new && before.is_dir(inode) {
+                entered.push((inode, number));
+            }
+            renamed.insert(name, number);
+        }
+        *self.after.names_mut(new) = Names {
+            now: renamed.clone(),
+            durable: renamed,
+        };
+        for (old, new) in entered {
+            self.dir(old, new);
+        }
+    }
+
+    /// Decides the groups of changes that touch this folder and weren't decided elsewhere.
+    fn settle_groups_of(&mut self, dir: u64) {
+        for i in 0..self.groups.len() {
+            let touches = |c: &&Change| c.effects.iter().any(|e| e.place.dir == dir);
+            if !self.settled.contains(&i) && self.groups[i].iter().any(touches) {
+                self.settled.insert(i);
+                let outcomes = outcomes(&self.groups[i]);
+                let chosen = self.pick(outcomes.len());
+                self.decided.extend(outcomes[chosen].clone());
+            }
+        }
+    }
+
+    /// The new number of an inode; a file's content is decided when it is first reached.
+    fn number(&mut self, inode: u64) -> (u64, bool) {
+        if let Some(&number) = self.numbers.get(&inode) {
+            return (number, false);
+        }
+        let new = match &*self.before.inodes[&inode] {
+            Inode::Dir(_) => Inode::Dir(Names::default()),
+            Inode::File(content) => Inode::File(self.content(content)),
+        };
+        let number = self.after.add(new);
+        self.numbers.insert(inode, number);
+        (number, true)
+    }
+
+    fn content(&mut self, content: &Content) -> Content {
+        let mut left = content.durable.clone();
+        for write in &content.pending {
+            let outcomes = write_outcomes(write, left.len() as u64);
+            let chosen = self.pick(outcomes.len());
+            if let Some(write) = &outcomes[chosen] {
+                write.apply(&mut left);
+            }
+        }
+        Content {
+            now: left.clone(),
+            durable: left,
+            ..Content::default()
+        }
+    }
+
+    fn pick(&mut self, of: usize) -> usize {
+        if of <= 1 {
+            return 0;
+        }
+        let chosen = (self.choose)(of);
+        assert!(chosen < of, "a chooser picks one of the {of} outcomes offered");
+        chosen
+    }
+}
+
+/// What a group of changes may leave at its places. A lone name may stand for anything that it
+/// stood for since it was last synced; a group with a rename or an exchange is kept up to some
+/// point, as journals do. The first outcome is "all lost", the last one "all kept".
+fn outcomes(group: &[&Change]) -> Vec<BTreeMap<Place, Option<u64>>> {
+    let mut outcomes = vec![BTreeMap::new()];
+    let mut state = BTreeMap::new();
+    for change in group {
+        for effect in &change.effects {
+            state.insert(effect.place.clone(), effect.inode);
+        }
+        // The same outcome again moves to the end, so that the last one stays "all kept".
+        outcomes.retain(|known| *known != state);
+        outcomes.push(state.clone());
+    }
+    outcomes
+}
+
+/// What may become of one unsynced write: lost, torn, its length kept but not its bytes, kept.
+fn write_outcomes(write: &Write, len: u64) -> Vec<Option<Write>> {
+    let mut outcomes = vec![None];
+    if let Write::Bytes { offset, bytes } = write {
+        if bytes.len() > 1 {
+            let torn = bytes[..bytes.len() / 2].to_vec();
+            outcomes.push(Some(Write::Bytes {
+                offset: *offset,
+                bytes: torn,
+            }));
+        }
+        let end = offset + bytes.len() as u64;
+        if end > len {
+            outcomes.push(Some(Write::Length(end)));
+        }
+    }
+    outcomes.push(Some(write.clone()));
+    outcomes
+}
+
+/// The same file system with everything durable, and without inodes that nothing names.
+pub(super) fn without_lost_inodes(before: &Tree) -> Tree {
+    let mut reached = BTreeSet::from([ROOT]);
+    let mut found = vec![ROOT];
+    for effect in before.pending.iter().flat_map(|c| &c.effects) {
+        // A pending name may come back, and so may what it stood for.
+        found.extend(effect.inode.filter(|&inode| reached.insert(inode)));
+    }
+    while let Some(inode) = found.pop() {
+        if let Inode::Dir(names) = &*before.inodes[&inode] {
+            let children = names.now.values().chain(names.durable.values());
+            found.extend(children.filter(|&&child| reached.insert(child)));
+        }
+    }
+    let mut after = before.clone();
+    after.inodes = before
+        .inodes
+        .iter()
+        .filter(|(number, _)| reached.contains(number))
+        .map(|(number, inode)| (*number, Arc::clone(inode)))
+        .collect();
+    after
+}
