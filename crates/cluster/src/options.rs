@@ -1,0 +1,97 @@
+//! What a node is told when it is built.
+
+use record::BrokerId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Millis;
+
+/// An address under which clients or peers reach a broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// The listener's name, such as `PLAINTEXT`.
+    pub name: String,
+    /// Host name or address, as clients shall dial it.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// The settings of one node. Start from [`Options::new`] and change what differs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// This broker.
+    pub id: BrokerId,
+    /// The cluster's id; the first controller writes it into the metadata, every other must match.
+    pub cluster_id: String,
+    /// All voters of the metadata quorum, this broker among them. The same on every broker.
+    pub voters: Vec<BrokerId>,
+    /// A random number of this process, so that a restart is told from a repeated request.
+    pub incarnation: Uuid,
+    /// Under which addresses this broker is reached; registered with the controller.
+    pub listeners: Vec<Listener>,
+    /// Partitions of a topic that is created with -1 partitions (`num.partitions`).
+    pub default_partitions: i32,
+    /// Without a heartbeat for this long a broker is fenced (`broker.session.timeout.ms`).
+    pub session_timeout: Millis,
+    /// A broker whose connection is gone for this long is fenced.
+    pub lost_connection: Millis,
+    /// How often a broker sends a heartbeat (`broker.heartbeat.interval.ms`).
+    pub heartbeat_interval: Millis,
+    /// How long a request waits for the controller's reply before it is asked again.
+    pub ask_timeout: Millis,
+    /// Most partitions of one cluster; topics beyond it are refused.
+    pub max_partitions: usize,
+    /// Requests that wait for the controller at once; more are refused with a retriable error.
+    pub max_waiting: usize,
+    /// A mistake to make, for the simulator.
+    #[cfg(feature = "deliberate-bugs")]
+    pub bug: Option<Bug>,
+}
+
+impl Options {
+    /// The settings of `id` among `voters`, with the design's defaults.
+    #[must_use]
+    pub fn new(
+        id: BrokerId,
+        cluster_id: impl Into<String>,
+        voters: Vec<BrokerId>,
+        incarnation: Uuid,
+    ) -> Self {
+        Self {
+            id,
+            cluster_id: cluster_id.into(),
+            voters,
+            incarnation,
+            listeners: Vec::new(),
+            default_partitions: 1,
+            session_timeout: Millis(6_000),
+            lost_connection: Millis(500),
+            heartbeat_interval: Millis(500),
+            ask_timeout: Millis(2_000),
+            max_partitions: 10_000,
+            max_waiting: 1_000,
+            #[cfg(feature = "deliberate-bugs")]
+            bug: None,
+        }
+    }
+}
+
+/// Mistakes that the simulator must find.
+#[cfg(feature = "deliberate-bugs")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// Messages leave before the entries and the vote that they speak of are durable.
+    SendBeforePersist,
+    /// Entries take effect when they are written, not when a majority has them.
+    ApplyUncommitted,
+    /// A new controller hands out producer ids from the start again.
+    ReuseProducerIds,
+    /// The vote is forgotten by a restart.
+    ForgetVote,
+    /// A topic's creation is answered when it is proposed.
+    AnswerBeforeCommit,
+    /// Leaders are put back without a new leader epoch.
+    KeepLeaderEpoch,
+}

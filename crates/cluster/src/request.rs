@@ -1,0 +1,271 @@
+//! What brokers ask of the controller, and its replies.
+
+use record::{BrokerEpoch, BrokerId, PartitionIndex, ProducerId, TopicId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{ErrorCode, Index, Listener, Millis, as_number};
+
+/// A request to the controller. Every one may be repeated: the second time changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControllerRequest {
+    /// A process introduces itself (Kafka's BrokerRegistration). Nodes send it on their own.
+    RegisterBroker(RegisterBroker),
+    /// A registered process is alive (Kafka's BrokerHeartbeat). Nodes send it on their own.
+    Heartbeat(Heartbeat),
+    /// A block of producer ids (Kafka's AllocateProducerIds).
+    AllocateProducerIds {
+        /// Who will hand them out.
+        #[serde(with = "as_number::broker_id")]
+        broker: BrokerId,
+        /// Its broker epoch.
+        #[serde(with = "as_number::broker_epoch")]
+        broker_epoch: BrokerEpoch,
+    },
+    /// Creates topics, each on its own (Kafka's CreateTopics).
+    CreateTopics(CreateTopics),
+    /// Deletes topics, each on its own (Kafka's DeleteTopics).
+    DeleteTopics(DeleteTopics),
+}
+
+/// A process that wants to be a broker of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterBroker {
+    /// Its id.
+    #[serde(with = "as_number::broker_id")]
+    pub broker: BrokerId,
+    /// A random number of the process.
+    pub incarnation: Uuid,
+    /// The cluster that it belongs to.
+    pub cluster_id: String,
+    /// Where it is reached.
+    pub listeners: Vec<Listener>,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Who lives.
+    #[serde(with = "as_number::broker_id")]
+    pub broker: BrokerId,
+    /// Under which registration.
+    #[serde(with = "as_number::broker_epoch")]
+    pub broker_epoch: BrokerEpoch,
+    /// How much of the metadata it has applied; it is unfenced once it has seen its registration.
+    pub metadata_index: u64,
+    /// It wants to stop: its partitions get no leader there any more.
+    pub want_shut_down: bool,
+}
+
+/// Topics to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateTopics {
+    /// Each is created or refused on its own.
+    pub topics: Vec<NewTopic>,
+    /// Only say whether they could be created.
+    pub validate_only: bool,
+    /// How long the requester waits.
+    pub timeout: Millis,
+}
+
+/// A topic to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// The id that it gets: a random number of the requester (`Uuid::from_u128`), so that a
+    /// repeated request finds its own topic.
+    #[serde(with = "as_number::topic_id")]
+    pub id: TopicId,
+    /// Partitions; -1 for the default. Must be -1 where `assignments` are given.
+    pub partitions: i32,
+    /// Replicas of each partition; -1 for the default. Must be -1 where `assignments` are given.
+    pub replication_factor: i16,
+    /// Which brokers hold which partition; empty to let the controller spread them.
+    pub assignments: Vec<Assignment>,
+    /// Configuration by key; `None` stands for the default.
+    pub configs: Vec<(String, Option<String>)>,
+}
+
+/// The replicas of one partition of a topic to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The partition.
+    #[serde(with = "as_number::partition_index")]
+    pub partition: PartitionIndex,
+    /// Its brokers; the first is preferred as leader.
+    #[serde(with = "as_number::broker_ids")]
+    pub replicas: Vec<BrokerId>,
+}
+
+/// Topics to delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteTopics {
+    /// Each is deleted or refused on its own.
+    pub topics: Vec<TopicRef>,
+    /// How long the requester waits.
+    pub timeout: Millis,
+}
+
+/// A topic by name or by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TopicRef {
+    /// By name.
+    Name(String),
+    /// By id.
+    Id(#[serde(with = "as_number::topic_id")] TopicId),
+}
+
+/// The controller's reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControllerReply {
+    /// To [`ControllerRequest::RegisterBroker`].
+    Registered {
+        /// The broker epoch of this registration.
+        #[serde(with = "as_number::broker_epoch")]
+        broker_epoch: BrokerEpoch,
+    },
+    /// To [`ControllerRequest::Heartbeat`].
+    Heartbeat {
+        /// The broker counts as dead; its partitions have no leader.
+        fenced: bool,
+        /// It has applied its own registration.
+        caught_up: bool,
+        /// It may stop now, as it wanted.
+        may_shut_down: bool,
+    },
+    /// To [`ControllerRequest::AllocateProducerIds`].
+    ProducerIds {
+        /// The first of the block.
+        #[serde(with = "as_number::producer_id")]
+        first: ProducerId,
+        /// How many.
+        count: i32,
+    },
+    /// To [`ControllerRequest::CreateTopics`]: in the order of the request.
+    CreateTopics(Vec<CreatedTopic>),
+    /// To [`ControllerRequest::DeleteTopics`]: in the order of the request.
+    DeleteTopics(Vec<DeletedTopic>),
+    /// To any request: no.
+    Refused(Refusal),
+}
+
+/// Why not, with a message for whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Kafka's error code.
+    pub code: ErrorCode,
+    /// What is wrong and what can be done.
+    pub message: String,
+}
+
+/// What became of one topic to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedTopic {
+    /// Its name.
+    pub name: String,
+    /// The topic as it is, or would be for `validate_only`.
+    pub result: Result<CreatedTopicInfo, Refusal>,
+}
+
+/// A topic that was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedTopicInfo {
+    /// Its id.
+    #[serde(with = "as_number::topic_id")]
+    pub id: TopicId,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// How many replicas each has.
+    pub replication_factor: i16,
+}
+
+/// What became of one topic to delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedTopic {
+    /// What was asked for.
+    pub topic: TopicRef,
+    /// The topic that is gone.
+    pub result: Result<DeletedTopicInfo, Refusal>,
+}
+
+/// A topic that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedTopicInfo {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    #[serde(with = "as_number::topic_id")]
+    pub id: TopicId,
+}
+
+impl ControllerRequest {
+    /// The request as bytes, for brokers that have no request of Kafka's for it.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data becomes JSON")
+    }
+
+    /// Reads what [`ControllerRequest::encode`] wrote.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(bytes).map_err(unreadable)
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> Refusal {
+    Refusal::new(
+        ErrorCode::InvalidRequest,
+        format!(
+            "a broker's request can't be read ({error}); all brokers of a cluster must run the same \
+             minicluster version"
+        ),
+    )
+}
+
+impl Refusal {
+    /// A refusal.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl ControllerReply {
+    /// The reply as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data becomes JSON")
+    }
+
+    /// Reads what [`ControllerReply::encode`] wrote.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(bytes).map_err(unreadable)
+    }
+
+    /// The reply of a broker that can't be reached.
+    #[must_use]
+    pub fn lost() -> Self {
+        Self::Refused(Refusal::new(
+            ErrorCode::NetworkException,
+            "the connection to the controller broke; try again",
+        ))
+    }
+}
+
+impl Heartbeat {
+    /// How much of the metadata the broker has applied.
+    #[must_use]
+    pub fn metadata_index(&self) -> Index {
+        Index(self.metadata_index)
+    }
+}
