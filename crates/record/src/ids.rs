@@ -1,6 +1,7 @@
 //! The numbers of Kafka, each a type of its own, so that none can be taken for another.
 
 use std::fmt;
+use std::str::FromStr;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -79,5 +80,91 @@ impl Sequence {
     pub fn plus(self, count: i32) -> Self {
         let sum = i64::from(self.0) + i64::from(count);
         Self((sum % (i64::from(i32::MAX) + 1)) as i32)
+    }
+}
+
+const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = self.0.as_u128();
+        let mut text = [0; 22];
+        for (i, letter) in text.iter_mut().enumerate() {
+            // 21 letters of six bits, and the last two bits in front of four zeros.
+            let six = if i < 21 { bits >> (122 - 6 * i) } else { bits << 4 };
+            *letter = BASE64_URL[(six & 0x3f) as usize];
+        }
+        f.pad(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Text that is not a topic id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a topic id: Kafka writes one as 22 characters of URL-safe base64")]
+pub struct ParseTopicIdError(String);
+
+impl FromStr for TopicId {
+    type Err = ParseTopicIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseTopicIdError> {
+        let wrong = || ParseTopicIdError(text.to_owned());
+        let letters: &[u8; 22] = text.as_bytes().try_into().map_err(|_| wrong())?;
+        let mut bits = 0_u128;
+        for (i, letter) in letters.iter().enumerate() {
+            let six = BASE64_URL
+                .iter()
+                .position(|known| known == letter)
+                .ok_or_else(wrong)? as u128;
+            if i < 21 {
+                bits = bits << 6 | six;
+            } else if six & 0x0f == 0 {
+                bits = bits << 2 | six >> 4;
+            } else {
+                return Err(wrong());
+            }
+        }
+        Ok(Self(uuid::Uuid::from_u128(bits)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topic_ids_read_as_kafka_writes_them() {
+        // `Uuid.METADATA_TOPIC_ID` is the number 1 and prints so.
+        let metadata = TopicId(uuid::Uuid::from_u128(1));
+        assert_eq!(metadata.to_string(), "AAAAAAAAAAAAAAAAAAAAAQ");
+        let some = TopicId(uuid::Uuid::from_u128(0xfedc_ba98_7654_3210_0123_4567_89ab_cdef));
+        assert_eq!(some.to_string(), "_ty6mHZUMhABI0VniavN7w");
+        for id in [
+            metadata,
+            some,
+            TopicId::default(),
+            TopicId(uuid::Uuid::from_u128(u128::MAX)),
+        ] {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_topic_ids() {
+        for text in [
+            "",
+            "AAAAAAAAAAAAAAAAAAAAAR",
+            "AAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAA+Q",
+            "ü",
+        ] {
+            assert!(text.parse::<TopicId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sequences_wrap() {
+        assert_eq!(Sequence(i32::MAX).plus(1), Sequence(0));
+        assert_eq!(Sequence(i32::MAX - 1).plus(3), Sequence(1));
+        assert_eq!(Sequence(5).plus(0), Sequence(5));
     }
 }
