@@ -1,0 +1,179 @@
+//! A broker's folder: who it belongs to, and whether what lies in it can be trusted.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `meta.properties` | format version, `cluster.id`, `node.id` (Kafka's own file) |
+//! | `boot-id` | the kernel's boot id of the last start |
+//! | `clean-shutdown` | there only between a graceful stop and the next start |
+//! | `quorum-state` | Raft's term and vote ([`crate::quorum_store`]) |
+//! | `__cluster_metadata-0/` | Raft's entries |
+//! | `<topic>-<partition>/` | one partition's records |
+
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use disk::{Disk, File, OpenMode};
+use record::BrokerId;
+
+use crate::BrokerError;
+
+
+const META: &str = "meta.properties";
+const BOOT_ID: &str = "boot-id";
+const CLEAN: &str = "clean-shutdown";
+const FORMAT: u32 = 1;
+
+/// How the folder was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// There was nothing yet.
+    New,
+    /// Stopped gracefully: all was flushed.
+    Closed,
+    /// The process died, but the kernel that held its unflushed writes lives on.
+    SameBoot,
+    /// The machine may have lost power: what was not flushed may be gone.
+    OtherBoot,
+}
+
+/// The locked folder.
+pub(crate) struct Folder<D: Disk> {
+    disk: D,
+    path: PathBuf,
+    _lock: D::Lock,
+}
+
+impl<D: Disk> Folder<D> {
+    /// Creates or checks the folder and takes its lock. From here on it counts as not closed.
+    pub(crate) fn open(
+        disk: D,
+        path: PathBuf,
+        cluster_id: &str,
+        node_id: BrokerId,
+        boot_id: &str,
+    ) -> Result<(Self, Left), BrokerError> {
+        create_dirs(&disk, &path)?;
+        let lock = disk.lock_dir(&path).map_err(|e| match e.kind() {
+            io::ErrorKind::WouldBlock => BrokerError::FolderLocked { path: path.clone() },
+            _ => BrokerError::disk(&path, e),
+        })?;
+        let folder = Self { disk, path, _lock: lock };
+        let known = folder.check_owner(cluster_id, node_id)?;
+        let left = if known { folder.how_left(boot_id)? } else { Left::New };
+        folder.begin(boot_id)?;
+        if !known {
+            // Written last: a folder without it is new, whatever else a crash left there.
+            let text = format!("#\nversion={FORMAT}\ncluster.id={cluster_id}\nnode.id={node_id}\n");
+            folder.replace(META, text.as_bytes())?;
+        }
+        Ok((folder, left))
+    }
+
+    pub(crate) fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that everything was flushed; the last thing before the lock goes.
+    pub(crate) fn mark_closed(&self) -> Result<(), BrokerError> {
+        self.replace(CLEAN, b"closed\n")
+    }
+
+    /// Puts a whole file in place of another, durably.
+    pub(crate) fn replace(&self, name: &str, content: &[u8]) -> Result<(), BrokerError> {
+        let path = self.path.join(name);
+        let new = self.path.join(format!("{name}.tmp"));
+        let write = || {
+            let file = self.disk.open(&new, OpenMode::Create)?;
+            file.set_len(0)?;
+            file.write_all_at(content, 0)?;
+            file.sync_data()?;
+            drop(file);
+            self.disk.rename(&new, &path)?;
+            self.disk.sync_dir(&self.path)
+        };
+        write().map_err(|e| BrokerError::disk(&path, e))
+    }
+
+    /// The content of a file, `None` where there is none.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>, BrokerError> {
+        let path = self.path.join(name);
+        match self.disk.read(&path) {
+            Ok(content) => match String::from_utf8(content) {
+                Ok(text) => Ok(Some(text)),
+                Err(_) => Err(BrokerError::Damaged { path, reason: "it is not text".to_owned() }),
+            },
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(BrokerError::disk(&path, e)),
+        }
+    }
+
+    /// Whether there is a `meta.properties`; an error where it isn't ours.
+    fn check_owner(&self, cluster_id: &str, node_id: BrokerId) -> Result<bool, BrokerError> {
+        let Some(text) = self.read(META)? else { return Ok(false) };
+        let path = self.path.join(META);
+        let value = |key: &'static str| {
+            let value = text.lines().find_map(|line| line.split_once('=').filter(|(k, _)| k.trim() == key));
+            value.map(|(_, value)| value.trim().to_owned()).ok_or_else(|| BrokerError::Damaged {
+                path: path.clone(),
+                reason: format!("{key} is missing"),
+            })
+        };
+        let found = value("version")?;
+        if found.parse::<u32>().ok() != Some(FORMAT) {
+            return Err(BrokerError::NewerFormat { path, found, known: FORMAT });
+        }
+        let belongs = |field, ours: &dyn fmt::Display| {
+            let (ours, theirs) = (ours.to_string(), value(field)?);
+            if ours == theirs {
+                return Ok(());
+            }
+            Err(BrokerError::OtherOwner { path: path.clone(), field, ours, theirs })
+        };
+        belongs("cluster.id", &cluster_id)?;
+        belongs("node.id", &node_id)?;
+        Ok(true)
+    }
+
+    fn how_left(&self, boot_id: &str) -> Result<Left, BrokerError> {
+        if self.read(CLEAN)?.is_some() {
+            return Ok(Left::Closed);
+        }
+        let same = self.read(BOOT_ID)?.is_some_and(|stored| stored.trim() == boot_id);
+        Ok(if same { Left::SameBoot } else { Left::OtherBoot })
+    }
+
+    /// Durably takes back the word that all was flushed, before anything is appended.
+    fn begin(&self, boot_id: &str) -> Result<(), BrokerError> {
+        self.replace(BOOT_ID, format!("{boot_id}\n").as_bytes())?;
+        let path = self.path.join(CLEAN);
+        match self.disk.remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.map_err(|e| BrokerError::disk(&path, e))?,
+        }
+        self.disk.sync_dir(&self.path).map_err(|e| BrokerError::disk(&self.path, e))
+    }
+}
+
+/// Creates a folder and what is missing above it, each durable in its parent.
+fn create_dirs<D: Disk>(disk: &D, path: &Path) -> Result<(), BrokerError> {
+    let failed = |e| BrokerError::disk(path, e);
+    if disk.exists(path).map_err(failed)? {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        create_dirs(disk, parent)?;
+    }
+    match disk.create_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        created => created.map_err(failed)?,
+    }
+    match parent {
+        Some(parent) => disk.sync_dir(parent).map_err(failed),
+        None => Ok(()),
+    }
+}
