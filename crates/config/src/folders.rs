@@ -1,0 +1,69 @@
+//! Where everything lies. The only place that knows the names of the folders.
+
+use std::path::{Path, PathBuf};
+
+/// The folders of one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    data: PathBuf,
+    lake: PathBuf,
+    checkpoints: PathBuf,
+}
+
+impl Folders {
+    pub(crate) fn new(data: PathBuf, lake: Option<PathBuf>, checkpoints: Option<PathBuf>) -> Self {
+        Self {
+            lake: lake.unwrap_or_else(|| data.join("datalake")),
+            checkpoints: checkpoints.unwrap_or_else(|| data.join("checkpoints")),
+            data,
+        }
+    }
+
+    /// The data folder itself.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The root of the lake; tables lie in `tables` below it.
+    #[must_use]
+    pub fn lake(&self) -> &Path {
+        &self.lake
+    }
+
+    /// The root of the ETL's state.
+    #[must_use]
+    pub fn checkpoints(&self) -> &Path {
+        &self.checkpoints
+    }
+
+    /// The parent of all brokers' folders.
+    #[must_use]
+    pub fn brokers(&self) -> PathBuf {
+        self.data.join("brokers")
+    }
+
+    /// All that one broker stores.
+    #[must_use]
+    pub fn broker(&self, id: u32) -> PathBuf {
+        self.brokers().join(id.to_string())
+    }
+
+    /// The generator's log of intents and counts.
+    #[must_use]
+    pub fn generator(&self) -> PathBuf {
+        self.data.join("generator")
+    }
+
+    /// What only a running platform needs: pids, the cluster secret, logs.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.data.join("run")
+    }
+
+    /// One log file a service.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.run().join("logs")
+    }
+}
