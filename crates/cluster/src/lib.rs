@@ -4,18 +4,29 @@
 //! time, and says what is to be done ([`Action`]); it never touches a socket, a file, a clock or a
 //! source of randomness.
 
+mod apply;
 mod as_number;
+mod duties;
+mod errands;
 mod error;
 mod error_code;
 mod event;
+mod leaders;
+mod links;
+mod membership;
 mod metadata;
+mod metadata_record;
 mod node;
 mod options;
 mod peer_message;
+mod quorum;
+mod quorum_guard;
 mod quorum_log;
+mod reign;
 mod request;
 mod time;
 mod topic_config;
+mod topics;
 
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
@@ -32,4 +43,4 @@ pub use request::{
     DeleteTopics, DeletedTopic, DeletedTopicInfo, Heartbeat, NewTopic, Refusal, RegisterBroker, TopicRef,
 };
 pub use time::{Millis, TICK};
-pub use topic_config::{ConfigDefinition, ConfigType};
+pub use topic_config::{ConfigDefinition, ConfigType, topic_config, topic_configs};

@@ -1,12 +1,34 @@
 //! One broker's part in the cluster.
 
-use crate::{Action, ClusterError, Event, Metadata, Millis, Options, Restored};
+use record::{BrokerEpoch, BrokerId};
+
+use crate::duties::Duties;
+use crate::errands::{Asker, Errands, Questions};
+use crate::links::Links;
+use crate::membership::Membership;
+use crate::metadata_record;
+use crate::quorum::Quorum;
+use crate::reign::{Reign, Requester, View, not_controller};
+use crate::{Action, ClusterError, ControllerReply, ControllerRequest, Entry, ErrorCode, Event};
+use crate::{Metadata, Millis, Options, Refusal, Restored, Term, Token};
 
 /// One broker's part in the cluster: voter of the metadata quorum, controller while it leads it,
-/// and a broker that registers and shows signs of life.
+/// and a member that registers and shows signs of life.
 #[derive(Debug)]
 pub struct Node {
+    options: Options,
+    now: Millis,
+    quorum: Quorum,
+    /// Term of the last applied entry.
+    applied_term: Term,
     metadata: Metadata,
+    duties: Duties,
+    links: Links,
+    membership: Membership,
+    errands: Errands,
+    questions: Questions,
+    reign: Option<Reign>,
+    halted: bool,
 }
 
 impl Node {
@@ -15,16 +37,59 @@ impl Node {
     /// # Errors
     /// Options that can't be, or a damaged log.
     pub fn new(options: Options, restored: Restored) -> Result<Self, ClusterError> {
-        let _ = (options, restored);
         Ok(Self {
+            now: Millis(0),
+            quorum: Quorum::new(&options, restored)?,
+            applied_term: Term(0),
             metadata: Metadata::default(),
+            duties: Duties::new(options.id, options.incarnation),
+            links: Links::default(),
+            membership: Membership::new(&options),
+            errands: Errands::default(),
+            questions: Questions::default(),
+            reign: None,
+            halted: false,
+            options,
         })
     }
 
     /// Takes note of an event and says what is to be done. `now` never goes back.
     pub fn on(&mut self, event: Event, now: Millis) -> Vec<Action> {
-        let _ = (event, now);
-        Vec::new()
+        let mut actions = Vec::new();
+        if self.halted {
+            return actions;
+        }
+        self.now = self.now.max(now);
+        match event {
+            Event::Tick => self.quorum.tick(),
+            Event::Peer { from, message } => self.quorum.step(from, message),
+            Event::PeerConnected(peer) => {
+                self.links.connected(peer);
+                self.errands.hurry(self.now);
+                self.membership.hurry(self.now);
+            }
+            Event::PeerLost(peer) => {
+                self.links.lost(peer, self.now);
+                self.quorum.unreachable(peer);
+            }
+            Event::Request { token, request } => self.accept(token, request, &mut actions),
+            Event::PeerRequest { from, token, request } => {
+                if let Some(reply) = self.serve_peer(from, token, request) {
+                    actions.push(Action::Answer { token, reply });
+                }
+            }
+            Event::PeerReply { token, reply } => {
+                if let Some(question) = self.questions.replied(token) {
+                    let requester = match question.asker {
+                        Asker::Errand(token) => Requester::Errand(token),
+                        Asker::Membership => Requester::Membership,
+                    };
+                    self.reply(requester, reply, question.at, &mut actions);
+                }
+            }
+        }
+        self.settle(&mut actions);
+        actions
     }
 
     /// The committed metadata.
@@ -36,30 +101,311 @@ impl Node {
     /// Whether this broker is the controller, and has applied everything of its predecessors.
     #[must_use]
     pub fn is_controller(&self) -> bool {
-        false
+        self.reign.is_some()
+    }
+
+    /// The newest term that this broker knows of.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.quorum.term()
+    }
+
+    /// The broker epoch of this process, once its registration is committed.
+    #[must_use]
+    pub fn broker_epoch(&self) -> Option<BrokerEpoch> {
+        self.membership.epoch(&self.metadata)
     }
 
     /// Whether this process is registered and not fenced: clients may be told it is ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        false
+        self.membership.is_ready(&self.metadata)
     }
 
     /// Whether the controller has confirmed a sign of life within the session timeout. Without it
     /// a leader must refuse writes: the controller may have given its partitions away.
     #[must_use]
     pub fn has_session(&self, now: Millis) -> bool {
-        let _ = now;
-        false
+        self.membership.has_session(now)
     }
 
     /// Tells the controller with the next heartbeats that this broker wants to stop; once it may,
     /// [`Node::may_shut_down`] says so.
-    pub fn want_shut_down(&mut self) {}
+    pub fn want_shut_down(&mut self) {
+        self.membership.wants_shut_down = true;
+        self.membership.hurry(self.now);
+    }
 
     /// Whether the controller has taken away all leaderships of this broker, as it wanted.
     #[must_use]
     pub fn may_shut_down(&self) -> bool {
-        false
+        self.membership.may_shut_down
     }
+
+    fn accept(&mut self, token: Token, request: ControllerRequest, actions: &mut Vec<Action>) {
+        if self.errands.len() < self.options.max_waiting {
+            self.errands.add(token, request, self.now);
+            return;
+        }
+        let message = "this broker has too many requests waiting for the controller; try again later";
+        let refusal = Refusal::new(ErrorCode::ThrottlingQuotaExceeded, message);
+        actions.push(Action::Answer {
+            token,
+            reply: ControllerReply::Refused(refusal),
+        });
+    }
+
+    fn serve_peer(
+        &mut self,
+        from: BrokerId,
+        token: Token,
+        request: ControllerRequest,
+    ) -> Option<ControllerReply> {
+        let on_behalf_of = match &request {
+            ControllerRequest::RegisterBroker(register) => register.broker,
+            ControllerRequest::Heartbeat(heartbeat) => heartbeat.broker,
+            ControllerRequest::AllocateProducerIds { broker, .. } => *broker,
+            ControllerRequest::CreateTopics(_) | ControllerRequest::DeleteTopics(_) => from,
+        };
+        if on_behalf_of != from {
+            let message = format!("broker {from} may not speak for broker {on_behalf_of}");
+            let refusal = Refusal::new(ErrorCode::InvalidRequest, message);
+            return Some(ControllerReply::Refused(refusal));
+        }
+        self.serve(Requester::Peer(token), request)
+    }
+
+    /// Gives a request to this broker's own controller.
+    fn serve(&mut self, requester: Requester, request: ControllerRequest) -> Option<ControllerReply> {
+        let view = View {
+            options: &self.options,
+            metadata: &self.metadata,
+            links: &self.links,
+            now: self.now,
+        };
+        match &mut self.reign {
+            Some(reign) => reign.take(requester, request, &view),
+            None => Some(not_controller()),
+        }
+    }
+
+    /// Does everything that has become possible.
+    fn settle(&mut self, actions: &mut Vec<Action>) {
+        loop {
+            let mut committed = Vec::new();
+            self.quorum.advance(actions, &mut committed);
+            for entry in committed {
+                if let Err(error) = self.apply(entry, actions) {
+                    self.halted = true;
+                    actions.push(Action::Halt(error));
+                    return;
+                }
+            }
+            self.follow_the_quorum(actions);
+            self.tell_the_controller(actions);
+            self.run_errands(actions);
+            if !self.govern(actions) {
+                return;
+            }
+        }
+    }
+
+    /// Applies a committed entry.
+    fn apply(&mut self, entry: Entry, actions: &mut Vec<Action>) -> Result<(), ClusterError> {
+        let records = metadata_record::decode(&entry.data).map_err(|reason| ClusterError::NewerMetadata {
+            index: entry.index.0,
+            reason,
+        })?;
+        let touched = self.metadata.apply(entry.index, records);
+        self.applied_term = entry.term;
+        if let Some(theirs) = self
+            .metadata
+            .cluster_id
+            .as_ref()
+            .filter(|id| **id != self.options.cluster_id)
+        {
+            let ours = self.options.cluster_id.clone();
+            return Err(ClusterError::OtherCluster {
+                ours,
+                theirs: theirs.clone(),
+            });
+        }
+        let was_ready = self.membership.is_ready(&self.metadata);
+        let changes = self.duties.update(&self.metadata, touched);
+        if !was_ready && !changes.is_empty() {
+            self.membership.hurry(self.now);
+        }
+        actions.extend(changes.into_iter().map(Action::Changed));
+        let replies = match &mut self.reign {
+            Some(reign) if reign.term == entry.term => reign.committed(entry.index),
+            _ => Vec::new(),
+        };
+        for (requester, reply) in replies {
+            self.reply(requester, reply, self.now, actions);
+        }
+        Ok(())
+    }
+
+    /// Takes office, leaves it, and notices another controller.
+    fn follow_the_quorum(&mut self, actions: &mut Vec<Action>) {
+        let leader = self.quorum.leader();
+        if leader != self.metadata.controller {
+            self.metadata.controller = leader;
+            self.errands.hurry(self.now);
+            self.membership.hurry(self.now);
+        }
+        let term = self.quorum.term();
+        let governs = self.quorum.leads() && self.applied_term == term;
+        if let Some(reign) = self.reign.take_if(|reign| !governs || reign.term != term) {
+            for (requester, reply) in reign.end() {
+                self.reply(requester, reply, self.now, actions);
+            }
+        }
+        if governs && self.reign.is_none() {
+            self.reign = Some(Reign::new(term, self.now));
+            self.errands.hurry(self.now);
+            self.membership.hurry(self.now);
+        }
+        let controller = leader.map(|l| l.id);
+        while let Some(question) = self
+            .questions
+            .give_up(controller, self.options.ask_timeout, self.now)
+        {
+            if let Asker::Errand(token) = question.asker {
+                self.errands.come_back(token, self.now);
+            }
+        }
+    }
+
+    /// Registration and signs of life.
+    fn tell_the_controller(&mut self, actions: &mut Vec<Action>) {
+        let Some(controller) = self.reachable_controller() else {
+            return;
+        };
+        if self.questions.membership_asks() {
+            return;
+        }
+        let Some(request) = self.membership.due(&self.options, &self.metadata, self.now) else {
+            return;
+        };
+        if controller != self.options.id {
+            let token = self.questions.ask(Asker::Membership, controller, self.now);
+            actions.push(Action::Ask {
+                to: controller,
+                token,
+                request,
+            });
+        } else if let Some(reply) = self.serve(Requester::Membership, request) {
+            self.reply(Requester::Membership, reply, self.now, actions);
+        }
+    }
+
+    /// Carries requests to the controller, and gives up those whose time is over.
+    fn run_errands(&mut self, actions: &mut Vec<Action>) {
+        while let Some(token) = self.errands.expire(self.now) {
+            let message = "no controller has answered in time; \
+                           check that a majority of the brokers runs, then try again";
+            let refusal = Refusal::new(ErrorCode::RequestTimedOut, message);
+            actions.push(Action::Answer {
+                token,
+                reply: ControllerReply::Refused(refusal),
+            });
+        }
+        let Some(controller) = self.reachable_controller() else {
+            return;
+        };
+        while let Some((token, request)) = self.errands.depart(self.now) {
+            if controller != self.options.id {
+                let question = self.questions.ask(Asker::Errand(token), controller, self.now);
+                actions.push(Action::Ask {
+                    to: controller,
+                    token: question,
+                    request,
+                });
+            } else if let Some(reply) = self.serve(Requester::Errand(token), request) {
+                self.reply(Requester::Errand(token), reply, self.now, actions);
+            }
+        }
+    }
+
+    /// The controller, if a request could reach it now.
+    fn reachable_controller(&self) -> Option<BrokerId> {
+        let controller = self.metadata.controller?.id;
+        let reachable = match controller == self.options.id {
+            true => self.reign.is_some(),
+            false => self.links.is_connected(controller),
+        };
+        reachable.then_some(controller)
+    }
+
+    /// Lets the controller decide. Whether it has proposed something.
+    fn govern(&mut self, actions: &mut Vec<Action>) -> bool {
+        let view = View {
+            options: &self.options,
+            metadata: &self.metadata,
+            links: &self.links,
+            now: self.now,
+        };
+        let Some(reign) = &mut self.reign else {
+            return false;
+        };
+        let mut replies = Vec::new();
+        let decision = reign.decide(&view, &mut replies);
+        let mut proposed = false;
+        if let Some(decision) = decision {
+            #[cfg(feature = "deliberate-bugs")]
+            if self.options.bug == Some(crate::Bug::AnswerBeforeCommit) {
+                replies.extend(decision.replies.iter().cloned());
+            }
+            match self.quorum.propose(metadata_record::encode(&decision.records)) {
+                Some((index, _)) => {
+                    reign.proposed(index, decision.replies);
+                    proposed = true;
+                }
+                None => {
+                    let refused = decision.replies.into_iter().map(|(to, _)| (to, not_controller()));
+                    replies.extend(refused);
+                }
+            }
+        }
+        for (requester, reply) in replies {
+            self.reply(requester, reply, self.now, actions);
+        }
+        proposed
+    }
+
+    /// Brings a reply to whoever waits for it.
+    fn reply(
+        &mut self,
+        requester: Requester,
+        reply: ControllerReply,
+        asked_at: Millis,
+        actions: &mut Vec<Action>,
+    ) {
+        match requester {
+            Requester::Peer(token) => actions.push(Action::Answer { token, reply }),
+            Requester::Membership => {
+                self.membership.replied(&reply, asked_at, self.now, &self.options);
+            }
+            Requester::Errand(token) if wants_another_controller(&reply) => {
+                self.errands.come_back(token, self.now);
+            }
+            Requester::Errand(token) => {
+                if self.errands.finish(token) {
+                    actions.push(Action::Answer { token, reply });
+                }
+            }
+        }
+    }
+}
+
+/// Whether the request wasn't looked at, so that it can be asked of somebody else.
+fn wants_another_controller(reply: &ControllerReply) -> bool {
+    matches!(
+        reply,
+        ControllerReply::Refused(Refusal {
+            code: ErrorCode::NotController | ErrorCode::NetworkException,
+            ..
+        })
+    )
 }

@@ -1,0 +1,127 @@
+//! How committed records change the metadata.
+
+use record::{BrokerEpoch, BrokerId, PartitionIndex, TopicId};
+
+use crate::metadata_record::MetadataRecord;
+use crate::{Broker, Index, Metadata, Partition, Topic};
+
+/// What an entry has touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Touched {
+    Broker(BrokerId),
+    Partition(TopicId, PartitionIndex),
+    Config(TopicId),
+    /// With the topic as it was.
+    Removed(Topic),
+}
+
+impl Metadata {
+    /// Takes in the records of one committed entry.
+    ///
+    /// A record about something that doesn't exist changes nothing: every broker sees the same
+    /// records, so all agree, and a controller's mistake can't stop the cluster for good.
+    pub(crate) fn apply(&mut self, index: Index, records: Vec<MetadataRecord>) -> Vec<Touched> {
+        self.applied = index;
+        records
+            .into_iter()
+            .filter_map(|record| self.apply_one(index, record))
+            .collect()
+    }
+
+    fn apply_one(&mut self, index: Index, record: MetadataRecord) -> Option<Touched> {
+        use MetadataRecord as R;
+        match record {
+            R::Cluster { cluster_id } => {
+                self.cluster_id.get_or_insert(cluster_id);
+                None
+            }
+            R::Feature { name, level } => {
+                self.features.insert(name, level);
+                None
+            }
+            R::RegisterBroker {
+                broker,
+                incarnation,
+                listeners,
+            } => {
+                let epoch = BrokerEpoch(i64::try_from(index.0).unwrap_or(i64::MAX));
+                self.brokers.insert(
+                    broker,
+                    Broker {
+                        epoch,
+                        incarnation,
+                        listeners,
+                        fenced: true,
+                    },
+                );
+                Some(Touched::Broker(broker))
+            }
+            R::FenceBroker { broker, fenced } => {
+                self.brokers.get_mut(&broker)?.fenced = fenced;
+                Some(Touched::Broker(broker))
+            }
+            R::Topic { topic_id, name } => {
+                self.topic_ids.insert(name.clone(), topic_id);
+                let topic = Topic {
+                    id: topic_id,
+                    name,
+                    configs: Default::default(),
+                    partitions: Vec::new(),
+                };
+                self.topics.insert(topic_id, topic);
+                None
+            }
+            R::TopicConfig { topic_id, key, value } => {
+                let configs = &mut self.topics.get_mut(&topic_id)?.configs;
+                match value {
+                    Some(value) => configs.insert(key, value),
+                    None => configs.remove(&key),
+                };
+                Some(Touched::Config(topic_id))
+            }
+            R::Partition {
+                topic_id,
+                partition,
+                replicas,
+                isr,
+                leader,
+                leader_epoch,
+            } => {
+                let partitions = &mut self.topics.get_mut(&topic_id)?.partitions;
+                if usize::try_from(partition.0) != Ok(partitions.len()) {
+                    return None;
+                }
+                partitions.push(Partition {
+                    leader,
+                    leader_epoch,
+                    replicas,
+                    isr,
+                    partition_epoch: 0,
+                });
+                Some(Touched::Partition(topic_id, partition))
+            }
+            R::PartitionLeader {
+                topic_id,
+                partition,
+                leader,
+                leader_epoch,
+            } => {
+                let place = usize::try_from(partition.0).ok()?;
+                let known = self.topics.get_mut(&topic_id)?.partitions.get_mut(place)?;
+                known.leader = leader;
+                known.leader_epoch = leader_epoch;
+                known.partition_epoch += 1;
+                Some(Touched::Partition(topic_id, partition))
+            }
+            R::RemoveTopic { topic_id } => {
+                let topic = self.topics.remove(&topic_id)?;
+                self.topic_ids.remove(&topic.name);
+                Some(Touched::Removed(topic))
+            }
+            R::ProducerIds { next } => {
+                self.next_producer_id = next;
+                None
+            }
+        }
+    }
+}

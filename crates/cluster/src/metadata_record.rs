@@ -1,0 +1,144 @@
+//! What entries of the metadata log say.
+
+use record::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{Listener, as_number};
+
+/// Version of every record; a change of meaning gets another number for its type.
+const VERSION: u32 = 1;
+
+/// One record. The records of an entry take effect together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(crate) enum MetadataRecord {
+    /// The first record of a cluster.
+    Cluster { cluster_id: String },
+    /// A feature is finalized at a level.
+    Feature { name: String, level: i16 },
+    /// A process is registered, and fenced until it shows a sign of life. Its broker epoch is the
+    /// index of the entry.
+    RegisterBroker {
+        #[serde(with = "as_number::broker_id")]
+        broker: BrokerId,
+        incarnation: Uuid,
+        listeners: Vec<Listener>,
+    },
+    /// A broker counts as dead or alive.
+    FenceBroker {
+        #[serde(with = "as_number::broker_id")]
+        broker: BrokerId,
+        fenced: bool,
+    },
+    /// A topic; its partitions follow in order.
+    Topic {
+        #[serde(with = "as_number::topic_id")]
+        topic_id: TopicId,
+        name: String,
+    },
+    /// One key of a topic's configuration; `None` returns to the default.
+    TopicConfig {
+        #[serde(with = "as_number::topic_id")]
+        topic_id: TopicId,
+        key: String,
+        value: Option<String>,
+    },
+    /// A partition of a topic.
+    Partition {
+        #[serde(with = "as_number::topic_id")]
+        topic_id: TopicId,
+        #[serde(with = "as_number::partition_index")]
+        partition: PartitionIndex,
+        #[serde(with = "as_number::broker_ids")]
+        replicas: Vec<BrokerId>,
+        #[serde(with = "as_number::broker_ids")]
+        isr: Vec<BrokerId>,
+        #[serde(with = "as_number::maybe_broker")]
+        leader: Option<BrokerId>,
+        #[serde(with = "as_number::leader_epoch")]
+        leader_epoch: LeaderEpoch,
+    },
+    /// Another leader, or none.
+    PartitionLeader {
+        #[serde(with = "as_number::topic_id")]
+        topic_id: TopicId,
+        #[serde(with = "as_number::partition_index")]
+        partition: PartitionIndex,
+        #[serde(with = "as_number::maybe_broker")]
+        leader: Option<BrokerId>,
+        #[serde(with = "as_number::leader_epoch")]
+        leader_epoch: LeaderEpoch,
+    },
+    /// A topic is deleted.
+    RemoveTopic {
+        #[serde(with = "as_number::topic_id")]
+        topic_id: TopicId,
+    },
+    /// Producer ids below `next` are handed out.
+    ProducerIds {
+        #[serde(with = "as_number::producer_id")]
+        next: ProducerId,
+    },
+}
+
+/// The names of all types, as `type` says them.
+const TYPES: [&str; 10] = [
+    "cluster",
+    "feature",
+    "registerBroker",
+    "fenceBroker",
+    "topic",
+    "topicConfig",
+    "partition",
+    "partitionLeader",
+    "removeTopic",
+    "producerIds",
+];
+
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u32,
+    #[serde(flatten)]
+    record: &'a MetadataRecord,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    v: u32,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// The bytes of one entry: a JSON list.
+pub(crate) fn encode(records: &[MetadataRecord]) -> Vec<u8> {
+    let written: Vec<_> = records
+        .iter()
+        .map(|record| Written { v: VERSION, record })
+        .collect();
+    serde_json::to_vec(&written).expect("plain data becomes JSON")
+}
+
+/// The records of one entry; none where a new leader only marked its term.
+///
+/// # Errors
+/// What can't be read, for [`ClusterError::NewerMetadata`](crate::ClusterError).
+pub(crate) fn decode(data: &[u8]) -> Result<Vec<MetadataRecord>, String> {
+    if data.is_empty() {
+        return Ok(Vec::new());
+    }
+    let raw: Vec<&RawValue> = serde_json::from_slice(data).map_err(|e| e.to_string())?;
+    raw.into_iter().map(|one| decode_one(one.get())).collect()
+}
+
+fn decode_one(json: &str) -> Result<MetadataRecord, String> {
+    let head: Head = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    if !TYPES.contains(&head.kind.as_str()) {
+        return Err(format!("unknown record type {:?}", head.kind));
+    }
+    if head.v > VERSION {
+        return Err(format!("record type {:?} in version {}", head.kind, head.v));
+    }
+    serde_json::from_str(json).map_err(|e| e.to_string())
+}

@@ -1,0 +1,457 @@
+//! Raft among the voters: one log of metadata entries.
+
+use std::fmt;
+
+use raft::eraftpb::{self, ConfState};
+use raft::{Config, GetEntriesContext, RaftState, RawNode, StateRole, Storage, StorageError};
+use record::BrokerId;
+
+use crate::peer_message::PeerMessageKind;
+use crate::quorum_guard;
+use crate::{
+    Action, ClusterError, Controller, Entry, HardState, Index, Options, PeerMessage, Restored, Term,
+};
+
+/// Ticks between two heartbeats of a leader: 100 ms.
+const HEARTBEAT_TICKS: usize = 2;
+
+/// Ticks without a leader until others may be voted for: 500 ms.
+const LEASE_TICKS: usize = 10;
+
+/// Ticks until the first voter calls an election (550 ms); each further voter waits 100 ms longer.
+/// `raft` draws the timeout at random between a minimum and a maximum; a range of one value, another
+/// for each voter, leaves nothing to chance.
+const FIRST_ELECTION_TICKS: usize = 11;
+
+/// Bytes of entries in one message, unless a single entry is larger.
+const MESSAGE_BYTES: u64 = 1 << 20;
+
+/// The quorum as one voter sees it.
+pub(crate) struct Quorum {
+    raft: RawNode<Stored>,
+    voters: Vec<BrokerId>,
+    #[cfg(feature = "deliberate-bugs")]
+    bug: Option<crate::Bug>,
+    /// How far entries were handed out before they were committed, under that deliberate mistake.
+    #[cfg(feature = "deliberate-bugs")]
+    applied_early: u64,
+}
+
+impl Quorum {
+    pub(crate) fn new(options: &Options, restored: Restored) -> Result<Self, ClusterError> {
+        let voters = check_voters(options)?;
+        check_entries(&restored)?;
+        let place = voters.iter().position(|v| *v == options.id).unwrap_or(0);
+        let election_ticks = FIRST_ELECTION_TICKS + 2 * place;
+        let config = Config {
+            id: raft_id(options.id),
+            election_tick: LEASE_TICKS,
+            heartbeat_tick: HEARTBEAT_TICKS,
+            min_election_tick: election_ticks,
+            max_election_tick: election_ticks + 1,
+            pre_vote: true,
+            check_quorum: true,
+            max_size_per_msg: MESSAGE_BYTES,
+            max_inflight_msgs: 64,
+            ..Config::default()
+        };
+        let mut hard_state = restored.hard_state.unwrap_or_default();
+        #[cfg(feature = "deliberate-bugs")]
+        if options.bug == Some(crate::Bug::ForgetVote) {
+            hard_state.vote = None;
+        }
+        // The log is ahead of the remembered term where a crash came between the two; nothing was
+        // promised in that term, because no message left.
+        let newest = restored.entries.last().map_or(Term(0), |e| e.term);
+        if newest > hard_state.term {
+            hard_state = HardState {
+                term: newest,
+                vote: None,
+            };
+        }
+        let stored = Stored {
+            hard_state,
+            voters: voters.iter().map(|v| raft_id(*v)).collect(),
+            entries: restored.entries.into_iter().map(to_raft_entry).collect(),
+        };
+        let silent = slog::Logger::root(slog::Discard, slog::o!());
+        let mut raft =
+            RawNode::new(&config, stored, &silent).map_err(|e| ClusterError::Quorum(e.to_string()))?;
+        if voters.len() == 1 {
+            raft.campaign().map_err(|e| ClusterError::Quorum(e.to_string()))?;
+        }
+        Ok(Self {
+            raft,
+            voters,
+            #[cfg(feature = "deliberate-bugs")]
+            bug: options.bug,
+            #[cfg(feature = "deliberate-bugs")]
+            applied_early: 0,
+        })
+    }
+
+    pub(crate) fn tick(&mut self) {
+        self.raft.tick();
+    }
+
+    /// Takes in a peer's message, unless it can't be genuine.
+    pub(crate) fn step(&mut self, from: BrokerId, message: PeerMessage) {
+        let log = &self.raft.raft.raft_log;
+        let known = self.voters.contains(&from) && raft_id(from) != self.raft.raft.id;
+        if !known || !quorum_guard::is_sound(&message, log.last_index()) {
+            return;
+        }
+        let mut message = to_raft_message(from, self.raft.raft.id, message);
+        if message.get_msg_type() == eraftpb::MessageType::MsgHeartbeat && message.commit > log.last_index() {
+            // Only a voter that lost entries it had acknowledged is told of a commit beyond its log.
+            message.commit = log.committed;
+        }
+        // Refusals concern the message, not this voter: a stale one, or one that names no peer.
+        let _ = self.raft.step(message);
+    }
+
+    /// Tells Raft that what was sent last to a peer didn't arrive.
+    pub(crate) fn unreachable(&mut self, peer: BrokerId) {
+        if self.voters.contains(&peer) {
+            self.raft.report_unreachable(raft_id(peer));
+        }
+    }
+
+    /// Appends an entry, if this voter leads. Gives where it stands.
+    pub(crate) fn propose(&mut self, data: Vec<u8>) -> Option<(Index, Term)> {
+        if !self.leads() || self.raft.propose(Vec::new(), data).is_err() {
+            return None;
+        }
+        Some((Index(self.raft.raft.raft_log.last_index()), self.term()))
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        Term(self.raft.raft.term)
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.raft.raft.state == StateRole::Leader
+    }
+
+    pub(crate) fn leader(&self) -> Option<Controller> {
+        let id = broker_id(self.raft.raft.leader_id)?;
+        Some(Controller {
+            id,
+            epoch: self.term(),
+        })
+    }
+
+    /// Moves on what Raft has ready: things to persist and messages go to `actions`, entries that
+    /// are now committed to `committed`.
+    pub(crate) fn advance(&mut self, actions: &mut Vec<Action>, committed: &mut Vec<Entry>) {
+        while self.raft.has_ready() {
+            let mut ready = self.raft.ready();
+            let entries = ready.take_entries();
+            let hard_state = ready.hs().map(from_raft_hard_state);
+            let start = actions.len();
+            self.persist(&entries, hard_state, actions);
+            let messages = ready
+                .take_messages()
+                .into_iter()
+                .chain(ready.take_persisted_messages());
+            send(messages, actions);
+            self.misbehave(start, &entries, actions, committed);
+            self.commit(ready.take_committed_entries(), committed);
+            let mut light = self.raft.advance_append(ready);
+            send(light.take_messages(), actions);
+            self.commit(light.take_committed_entries(), committed);
+            self.raft.advance_apply();
+        }
+    }
+
+    fn persist(
+        &mut self,
+        entries: &[eraftpb::Entry],
+        hard_state: Option<HardState>,
+        actions: &mut Vec<Action>,
+    ) {
+        let store = self.raft.mut_store();
+        let hard_state = hard_state.filter(|new| *new != store.hard_state);
+        if entries.is_empty() && hard_state.is_none() {
+            return;
+        }
+        if let Some(new) = hard_state {
+            store.hard_state = new;
+        }
+        let first = entries.first().map_or(u64::MAX, |e| e.index);
+        let truncate_from = (first <= store.last()).then_some(Index(first));
+        store.append(entries);
+        let entries = entries.iter().map(from_raft_entry).collect();
+        actions.push(Action::Persist {
+            truncate_from,
+            entries,
+            hard_state,
+        });
+    }
+
+    #[cfg(not(feature = "deliberate-bugs"))]
+    fn misbehave(&mut self, _: usize, _: &[eraftpb::Entry], _: &mut Vec<Action>, _: &mut Vec<Entry>) {}
+
+    #[cfg(feature = "deliberate-bugs")]
+    fn misbehave(
+        &mut self,
+        start: usize,
+        entries: &[eraftpb::Entry],
+        actions: &mut [Action],
+        committed: &mut Vec<Entry>,
+    ) {
+        match self.bug {
+            Some(crate::Bug::SendBeforePersist) => {
+                actions[start..].sort_by_key(|a| matches!(a, Action::Persist { .. }));
+            }
+            Some(crate::Bug::ApplyUncommitted) => {
+                let new = entries.iter().filter(|e| e.index > self.applied_early);
+                committed.extend(new.map(from_raft_entry));
+                self.applied_early = entries.last().map_or(0, |e| e.index).max(self.applied_early);
+            }
+            _ => {}
+        }
+    }
+
+    fn commit(&mut self, entries: Vec<eraftpb::Entry>, committed: &mut Vec<Entry>) {
+        #[cfg(feature = "deliberate-bugs")]
+        let entries = entries.into_iter().filter(|e| e.index > self.applied_early);
+        committed.extend(entries.into_iter().map(|e| from_raft_entry(&e)));
+    }
+}
+
+impl fmt::Debug for Quorum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let raft = &self.raft.raft;
+        f.debug_struct("Quorum")
+            .field("term", &raft.term)
+            .field("role", &raft.state)
+            .field("leader", &raft.leader_id)
+            .field("last", &raft.raft_log.last_index())
+            .field("committed", &raft.raft_log.committed)
+            .finish()
+    }
+}
+
+fn check_voters(options: &Options) -> Result<Vec<BrokerId>, ClusterError> {
+    let mut voters = options.voters.clone();
+    voters.sort_unstable();
+    let fail = |reason| {
+        Err(ClusterError::Voters {
+            voters: options.voters.clone(),
+            reason,
+        })
+    };
+    if voters.windows(2).any(|pair| pair[0] == pair[1]) {
+        return fail("a broker is named twice");
+    }
+    if voters.first().is_some_and(|v| v.0 < 0) {
+        return fail("broker ids must not be negative");
+    }
+    if !voters.contains(&options.id) {
+        return fail("this broker is not among them");
+    }
+    Ok(voters)
+}
+
+fn check_entries(restored: &Restored) -> Result<(), ClusterError> {
+    let mut term = Term(1);
+    for (expected, entry) in (1..).zip(&restored.entries) {
+        if entry.index.0 != expected || entry.term < term {
+            let reason = format!("entry {} of term {} at place {expected}", entry.index, entry.term);
+            return Err(ClusterError::DamagedLog { reason });
+        }
+        term = entry.term;
+    }
+    Ok(())
+}
+
+/// Raft keeps 0 for nobody, so brokers count from 1 there.
+fn raft_id(broker: BrokerId) -> u64 {
+    u64::from(broker.0.unsigned_abs()) + 1
+}
+
+fn broker_id(raft_id: u64) -> Option<BrokerId> {
+    i32::try_from(raft_id.checked_sub(1)?).ok().map(BrokerId)
+}
+
+fn to_raft_entry(entry: Entry) -> eraftpb::Entry {
+    eraftpb::Entry {
+        index: entry.index.0,
+        term: entry.term.0,
+        data: entry.data,
+        ..Default::default()
+    }
+}
+
+fn from_raft_entry(entry: &eraftpb::Entry) -> Entry {
+    Entry {
+        index: Index(entry.index),
+        term: Term(entry.term),
+        data: entry.data.clone(),
+    }
+}
+
+fn from_raft_hard_state(state: &eraftpb::HardState) -> HardState {
+    HardState {
+        term: Term(state.term),
+        vote: broker_id(state.vote),
+    }
+}
+
+fn send(messages: impl IntoIterator<Item = eraftpb::Message>, actions: &mut Vec<Action>) {
+    for message in messages {
+        let (Some(to), Some(kind)) = (broker_id(message.to), from_raft_kind(message.get_msg_type())) else {
+            continue;
+        };
+        let message = PeerMessage {
+            kind,
+            term: Term(message.term),
+            log_term: Term(message.log_term),
+            index: Index(message.index),
+            commit: Index(message.commit),
+            commit_term: Term(message.commit_term),
+            reject: message.reject,
+            reject_hint: Index(message.reject_hint),
+            entries: message.entries.iter().map(from_raft_entry).collect(),
+        };
+        actions.push(Action::Send { to, message });
+    }
+}
+
+fn to_raft_message(from: BrokerId, to: u64, message: PeerMessage) -> eraftpb::Message {
+    let mut out = eraftpb::Message {
+        to,
+        from: raft_id(from),
+        term: message.term.0,
+        log_term: message.log_term.0,
+        index: message.index.0,
+        commit: message.commit.0,
+        commit_term: message.commit_term.0,
+        reject: message.reject,
+        reject_hint: message.reject_hint.0,
+        entries: message.entries.into_iter().map(to_raft_entry).collect(),
+        ..Default::default()
+    };
+    out.set_msg_type(to_raft_kind(message.kind));
+    out
+}
+
+/// Every kind in Raft's words. Snapshots and hand-overs come with the log's compaction.
+const KINDS: [(PeerMessageKind, eraftpb::MessageType); 8] = [
+    (PeerMessageKind::PreVote, eraftpb::MessageType::MsgRequestPreVote),
+    (
+        PeerMessageKind::PreVoteReply,
+        eraftpb::MessageType::MsgRequestPreVoteResponse,
+    ),
+    (PeerMessageKind::Vote, eraftpb::MessageType::MsgRequestVote),
+    (
+        PeerMessageKind::VoteReply,
+        eraftpb::MessageType::MsgRequestVoteResponse,
+    ),
+    (PeerMessageKind::Append, eraftpb::MessageType::MsgAppend),
+    (
+        PeerMessageKind::AppendReply,
+        eraftpb::MessageType::MsgAppendResponse,
+    ),
+    (PeerMessageKind::Heartbeat, eraftpb::MessageType::MsgHeartbeat),
+    (
+        PeerMessageKind::HeartbeatReply,
+        eraftpb::MessageType::MsgHeartbeatResponse,
+    ),
+];
+
+fn from_raft_kind(kind: eraftpb::MessageType) -> Option<PeerMessageKind> {
+    KINDS
+        .iter()
+        .find(|(_, theirs)| *theirs == kind)
+        .map(|(ours, _)| *ours)
+}
+
+fn to_raft_kind(kind: PeerMessageKind) -> eraftpb::MessageType {
+    KINDS
+        .iter()
+        .find(|(ours, _)| *ours == kind)
+        .map_or(eraftpb::MessageType::MsgHeartbeat, |(_, k)| *k)
+}
+
+/// What the executor has been told to keep. Entry `n` stands at place `n - 1`.
+struct Stored {
+    hard_state: HardState,
+    voters: Vec<u64>,
+    entries: Vec<eraftpb::Entry>,
+}
+
+impl Stored {
+    fn last(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn append(&mut self, entries: &[eraftpb::Entry]) {
+        let Some(first) = entries.first() else { return };
+        self.entries.truncate((first.index - 1) as usize);
+        self.entries.extend_from_slice(entries);
+    }
+}
+
+impl Storage for Stored {
+    fn initial_state(&self) -> raft::Result<RaftState> {
+        let hard_state = eraftpb::HardState {
+            term: self.hard_state.term.0,
+            vote: self.hard_state.vote.map_or(0, raft_id),
+            ..Default::default()
+        };
+        let conf_state = ConfState {
+            voters: self.voters.clone(),
+            ..Default::default()
+        };
+        Ok(RaftState::new(hard_state, conf_state))
+    }
+
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        max_size: impl Into<Option<u64>>,
+        _: GetEntriesContext,
+    ) -> raft::Result<Vec<eraftpb::Entry>> {
+        if low < 1 || high > self.last() + 1 || low > high {
+            return Err(StorageError::Unavailable.into());
+        }
+        let wanted = &self.entries[(low - 1) as usize..(high - 1) as usize];
+        let mut budget = max_size.into().unwrap_or(u64::MAX);
+        let mut count = 0;
+        for entry in wanted {
+            let size = entry.data.len() as u64 + 32;
+            if count > 0 && size > budget {
+                break;
+            }
+            budget = budget.saturating_sub(size);
+            count += 1;
+        }
+        Ok(wanted[..count].to_vec())
+    }
+
+    fn term(&self, index: u64) -> raft::Result<u64> {
+        match index.checked_sub(1) {
+            None => Ok(0),
+            Some(place) => match self.entries.get(place as usize) {
+                Some(entry) => Ok(entry.term),
+                None => Err(StorageError::Unavailable.into()),
+            },
+        }
+    }
+
+    fn first_index(&self) -> raft::Result<u64> {
+        Ok(1)
+    }
+
+    fn last_index(&self) -> raft::Result<u64> {
+        Ok(self.last())
+    }
+
+    fn snapshot(&self, _: u64, _: u64) -> raft::Result<eraftpb::Snapshot> {
+        // Every entry since the first is kept, so nobody ever needs one.
+        Err(StorageError::SnapshotTemporarilyUnavailable.into())
+    }
+}

@@ -1,0 +1,419 @@
+//! The controller: what the leader of the metadata quorum decides.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use record::{BrokerEpoch, BrokerId, ProducerId};
+
+use crate::links::Links;
+use crate::metadata_record::MetadataRecord;
+use crate::{ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic};
+use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
+use crate::{leaders, topics};
+
+/// Producer ids in a block; Kafka's number.
+const PRODUCER_IDS: i32 = 1_000;
+
+/// The level of `metadata.version` that a new cluster starts with: Kafka 4.0's.
+const METADATA_VERSION: i16 = 25;
+
+/// Who waits for a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requester {
+    /// Another broker; the token is the caller's.
+    Peer(Token),
+    /// An errand of this broker.
+    Errand(Token),
+    /// This broker's own registration or heartbeat.
+    Membership,
+}
+
+/// What the controller looks at.
+pub(crate) struct View<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) links: &'a Links,
+    pub(crate) now: Millis,
+}
+
+/// One controller's time in office: from the moment it has applied everything of its predecessors
+/// until its term ends.
+///
+/// It decides on committed metadata alone, so there is one proposal at a time; the next request is
+/// looked at when that is committed.
+#[derive(Debug)]
+pub(crate) struct Reign {
+    pub(crate) term: Term,
+    since: Millis,
+    heard: BTreeMap<BrokerId, Heard>,
+    to_unfence: BTreeSet<BrokerId>,
+    waiting: VecDeque<(Requester, ControllerRequest)>,
+    proposed: Option<Proposed>,
+    #[cfg(feature = "deliberate-bugs")]
+    allocated: i64,
+}
+
+/// The last sign of life of a broker.
+#[derive(Debug)]
+struct Heard {
+    at: Millis,
+    wants_shut_down: bool,
+}
+
+#[derive(Debug)]
+struct Proposed {
+    index: Index,
+    replies: Vec<(Requester, ControllerReply)>,
+}
+
+/// What to propose, and what to reply once it is committed.
+pub(crate) struct Decision {
+    pub(crate) records: Vec<MetadataRecord>,
+    pub(crate) replies: Vec<(Requester, ControllerReply)>,
+}
+
+impl Reign {
+    pub(crate) fn new(term: Term, since: Millis) -> Self {
+        Self {
+            term,
+            since,
+            heard: BTreeMap::new(),
+            to_unfence: BTreeSet::new(),
+            waiting: VecDeque::new(),
+            proposed: None,
+            #[cfg(feature = "deliberate-bugs")]
+            allocated: 0,
+        }
+    }
+
+    /// Takes a request; what can be replied at once comes back.
+    pub(crate) fn take(
+        &mut self,
+        requester: Requester,
+        request: ControllerRequest,
+        view: &View<'_>,
+    ) -> Option<ControllerReply> {
+        if let ControllerRequest::Heartbeat(heartbeat) = &request {
+            return Some(self.hear(heartbeat, view));
+        }
+        if self.waiting.len() >= view.options.max_waiting {
+            let message = "the controller has too many requests waiting; try again later";
+            return Some(refused(ErrorCode::ThrottlingQuotaExceeded, message));
+        }
+        self.waiting.push_back((requester, request));
+        None
+    }
+
+    /// The next proposal, unless one is under way. Replies that need none go to `replies`.
+    pub(crate) fn decide(
+        &mut self,
+        view: &View<'_>,
+        replies: &mut Vec<(Requester, ControllerReply)>,
+    ) -> Option<Decision> {
+        if self.proposed.is_some() {
+            return None;
+        }
+        let records = self.housekeeping(view);
+        if !records.is_empty() {
+            return Some(Decision {
+                records,
+                replies: Vec::new(),
+            });
+        }
+        while let Some((requester, request)) = self.waiting.pop_front() {
+            let (records, reply) = self.serve(request, view);
+            if records.is_empty() {
+                replies.push((requester, reply));
+            } else {
+                return Some(Decision {
+                    records,
+                    replies: vec![(requester, reply)],
+                });
+            }
+        }
+        None
+    }
+
+    /// Remembers what was proposed, where the log has it now.
+    pub(crate) fn proposed(&mut self, index: Index, mut replies: Vec<(Requester, ControllerReply)>) {
+        for (_, reply) in &mut replies {
+            if let ControllerReply::Registered { broker_epoch } = reply {
+                *broker_epoch = BrokerEpoch(i64::try_from(index.0).unwrap_or(i64::MAX));
+            }
+        }
+        self.proposed = Some(Proposed { index, replies });
+    }
+
+    /// An entry of this term was applied: its replies are due.
+    pub(crate) fn committed(&mut self, index: Index) -> Vec<(Requester, ControllerReply)> {
+        match self.proposed.take_if(|proposed| proposed.index <= index) {
+            Some(proposed) => proposed.replies,
+            None => Vec::new(),
+        }
+    }
+
+    /// The reign is over: everybody who waits must ask the next controller. What was proposed may
+    /// still be committed; requests are made so that they can be repeated.
+    pub(crate) fn end(self) -> Vec<(Requester, ControllerReply)> {
+        let proposed = self.proposed.map(|p| p.replies).unwrap_or_default();
+        let waiting = self.waiting.into_iter().map(|(requester, _)| requester);
+        let all = proposed
+            .into_iter()
+            .map(|(requester, _)| requester)
+            .chain(waiting);
+        all.map(|requester| (requester, not_controller())).collect()
+    }
+
+    /// What the controller does without being asked: it founds the cluster, and fences and unfences
+    /// brokers.
+    fn housekeeping(&mut self, view: &View<'_>) -> Vec<MetadataRecord> {
+        let metadata = view.metadata;
+        if metadata.cluster_id.is_none() {
+            return found(&view.options.cluster_id);
+        }
+        if let Some(broker) = self.overdue(view) {
+            self.heard.remove(&broker);
+            self.to_unfence.remove(&broker);
+            return leaders::fence(metadata, broker, true);
+        }
+        while let Some(broker) = self.to_unfence.pop_first() {
+            let reachable = broker == view.options.id || view.links.is_connected(broker);
+            if reachable && metadata.brokers.get(&broker).is_some_and(|b| b.fenced) {
+                return unfence(view, broker);
+            }
+        }
+        Vec::new()
+    }
+
+    /// A broker that counts as alive and isn't, or wants to stop.
+    fn overdue(&self, view: &View<'_>) -> Option<BrokerId> {
+        let options = view.options;
+        let dead = |broker: BrokerId| {
+            let heard = self.heard.get(&broker);
+            let heard_at = heard.map_or(self.since, |h| h.at);
+            let gone = view.links.gone_for(broker, self.since, view.now);
+            heard.is_some_and(|h| h.wants_shut_down)
+                || view.now.since(heard_at) >= options.session_timeout
+                || (broker != options.id && gone.is_some_and(|gone| gone >= options.lost_connection))
+        };
+        view.metadata.unfenced().map(|(id, _)| id).find(|id| dead(*id))
+    }
+
+    fn hear(&mut self, heartbeat: &Heartbeat, view: &View<'_>) -> ControllerReply {
+        let Some(broker) = view.metadata.brokers.get(&heartbeat.broker) else {
+            return refused(ErrorCode::BrokerIdNotRegistered, "the broker isn't registered");
+        };
+        if broker.epoch != heartbeat.broker_epoch {
+            let message = "another process has registered as this broker since";
+            return refused(ErrorCode::StaleBrokerEpoch, message);
+        }
+        let wants_shut_down = heartbeat.want_shut_down;
+        self.heard.insert(
+            heartbeat.broker,
+            Heard {
+                at: view.now,
+                wants_shut_down,
+            },
+        );
+        let caught_up = i64::try_from(heartbeat.metadata_index).is_ok_and(|index| index >= broker.epoch.0);
+        if broker.fenced && caught_up && !wants_shut_down {
+            self.to_unfence.insert(heartbeat.broker);
+        }
+        ControllerReply::Heartbeat {
+            fenced: broker.fenced,
+            caught_up,
+            may_shut_down: wants_shut_down && broker.fenced,
+        }
+    }
+
+    fn serve(
+        &mut self,
+        request: ControllerRequest,
+        view: &View<'_>,
+    ) -> (Vec<MetadataRecord>, ControllerReply) {
+        match request {
+            ControllerRequest::RegisterBroker(register) => self.register(register, view),
+            ControllerRequest::Heartbeat(heartbeat) => (Vec::new(), self.hear(&heartbeat, view)),
+            ControllerRequest::AllocateProducerIds { broker, broker_epoch } => {
+                self.allocate(broker, broker_epoch, view)
+            }
+            ControllerRequest::CreateTopics(create) => create_topics(&create, view),
+            ControllerRequest::DeleteTopics(delete) => delete_topics(&delete, view.metadata),
+        }
+    }
+
+    fn register(
+        &mut self,
+        register: RegisterBroker,
+        view: &View<'_>,
+    ) -> (Vec<MetadataRecord>, ControllerReply) {
+        let RegisterBroker {
+            broker,
+            incarnation,
+            cluster_id,
+            listeners,
+        } = register;
+        let ours = &view.options.cluster_id;
+        if cluster_id != *ours {
+            let message = format!("the broker belongs to cluster {cluster_id}, this is {ours}");
+            return (Vec::new(), refused(ErrorCode::InconsistentClusterId, message));
+        }
+        let known = view.metadata.brokers.get(&broker);
+        if let Some(known) = known {
+            if known.incarnation == incarnation {
+                return (
+                    Vec::new(),
+                    ControllerReply::Registered {
+                        broker_epoch: known.epoch,
+                    },
+                );
+            }
+            if !known.fenced && self.is_alive(broker, view) {
+                let message = format!("another process is running as broker {broker}");
+                return (
+                    Vec::new(),
+                    refused(ErrorCode::DuplicateBrokerRegistration, message),
+                );
+            }
+        }
+        self.heard.remove(&broker);
+        self.to_unfence.remove(&broker);
+        let mut records = leaders::depose(view.metadata, broker);
+        records.push(MetadataRecord::RegisterBroker {
+            broker,
+            incarnation,
+            listeners,
+        });
+        // The epoch is the entry's index, filled in once it is known.
+        (
+            records,
+            ControllerReply::Registered {
+                broker_epoch: BrokerEpoch(-1),
+            },
+        )
+    }
+
+    /// Whether the process that is registered has shown a sign of life in this reign, on a
+    /// connection that still stands.
+    fn is_alive(&self, broker: BrokerId, view: &View<'_>) -> bool {
+        let heard = self.heard.get(&broker);
+        heard.is_some_and(|h| !view.links.was_lost_since(broker, h.at))
+    }
+
+    fn allocate(
+        &mut self,
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+        view: &View<'_>,
+    ) -> (Vec<MetadataRecord>, ControllerReply) {
+        if view
+            .metadata
+            .brokers
+            .get(&broker)
+            .is_none_or(|b| b.epoch != epoch)
+        {
+            let message = "producer ids are given only to a registered broker; it must register again";
+            return (Vec::new(), refused(ErrorCode::StaleBrokerEpoch, message));
+        }
+        let first = view.metadata.next_producer_id;
+        #[cfg(feature = "deliberate-bugs")]
+        let first = match view.options.bug {
+            Some(crate::Bug::ReuseProducerIds) => ProducerId(self.allocated),
+            _ => first,
+        };
+        let next = ProducerId(first.0 + i64::from(PRODUCER_IDS));
+        #[cfg(feature = "deliberate-bugs")]
+        {
+            self.allocated += i64::from(PRODUCER_IDS);
+        }
+        let records = vec![MetadataRecord::ProducerIds { next }];
+        (
+            records,
+            ControllerReply::ProducerIds {
+                first,
+                count: PRODUCER_IDS,
+            },
+        )
+    }
+}
+
+/// The first records of a new cluster.
+fn found(cluster_id: &str) -> Vec<MetadataRecord> {
+    vec![
+        MetadataRecord::Cluster {
+            cluster_id: cluster_id.to_owned(),
+        },
+        MetadataRecord::Feature {
+            name: "metadata.version".to_owned(),
+            level: METADATA_VERSION,
+        },
+    ]
+}
+
+#[cfg(not(feature = "deliberate-bugs"))]
+fn unfence(view: &View<'_>, broker: BrokerId) -> Vec<MetadataRecord> {
+    leaders::fence(view.metadata, broker, false)
+}
+
+#[cfg(feature = "deliberate-bugs")]
+fn unfence(view: &View<'_>, broker: BrokerId) -> Vec<MetadataRecord> {
+    let mut records = leaders::fence(view.metadata, broker, false);
+    for record in &mut records {
+        if let MetadataRecord::PartitionLeader { leader_epoch, .. } = record
+            && view.options.bug == Some(crate::Bug::KeepLeaderEpoch)
+        {
+            leader_epoch.0 -= 2;
+        }
+    }
+    records
+}
+
+fn create_topics(create: &CreateTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
+    // Each topic must see those before it: their names, and what they weigh on brokers.
+    let mut draft = view.metadata.clone();
+    let mut records = Vec::new();
+    let mut created = Vec::new();
+    for new in &create.topics {
+        let result = topics::create(&draft, view.options, new).map(|(new_records, info)| {
+            draft.apply(view.metadata.applied, new_records.clone());
+            records.extend(new_records);
+            info
+        });
+        created.push(CreatedTopic {
+            name: new.name.clone(),
+            result,
+        });
+    }
+    if create.validate_only {
+        records.clear();
+    }
+    (records, ControllerReply::CreateTopics(created))
+}
+
+fn delete_topics(delete: &DeleteTopics, metadata: &Metadata) -> (Vec<MetadataRecord>, ControllerReply) {
+    let mut draft = metadata.clone();
+    let mut records = Vec::new();
+    let mut deleted = Vec::new();
+    for topic in &delete.topics {
+        let result = topics::delete(&draft, topic).map(|(new_records, info)| {
+            draft.apply(metadata.applied, new_records.clone());
+            records.extend(new_records);
+            info
+        });
+        deleted.push(DeletedTopic {
+            topic: topic.clone(),
+            result,
+        });
+    }
+    (records, ControllerReply::DeleteTopics(deleted))
+}
+
+fn refused(code: ErrorCode, message: impl Into<String>) -> ControllerReply {
+    ControllerReply::Refused(Refusal::new(code, message))
+}
+
+pub(crate) fn not_controller() -> ControllerReply {
+    refused(
+        ErrorCode::NotController,
+        "this broker is not the controller (any more); try again",
+    )
+}

@@ -1,0 +1,256 @@
+//! Creating and deleting topics: what is refused, and where partitions go.
+
+use std::collections::BTreeMap;
+
+use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
+
+use crate::leaders::leader_of;
+use crate::metadata_record::MetadataRecord;
+use crate::topic_config;
+use crate::{Assignment, CreatedTopicInfo, DeletedTopicInfo, ErrorCode, Metadata, NewTopic, Options};
+use crate::{Refusal, Topic, TopicRef};
+
+/// Kafka's limit; together with the partition's number it must fit a file name.
+const LONGEST_NAME: usize = 249;
+
+/// Most partitions of one request's topic: an entry of the log must stay small.
+const MOST_PARTITIONS: i32 = 2_000;
+
+/// The records that create a topic, and what to answer once they are committed.
+pub(crate) fn create(
+    metadata: &Metadata,
+    options: &Options,
+    new: &NewTopic,
+) -> Result<(Vec<MetadataRecord>, CreatedTopicInfo), Refusal> {
+    if let Some(known) = metadata.topic(&new.name) {
+        return existing(known, new.id).map(|info| (Vec::new(), info));
+    }
+    check_name(&new.name)?;
+    check_collision(metadata, &new.name)?;
+    if new.id == TopicId::default() || metadata.topics.contains_key(&new.id) {
+        return refuse(
+            ErrorCode::InvalidRequest,
+            "the topic id of the request is zero or taken",
+        );
+    }
+    for (key, value) in &new.configs {
+        topic_config::check(key, value.as_deref())
+            .map_err(|why| Refusal::new(ErrorCode::InvalidConfig, why))?;
+    }
+    let replicas = match new.assignments.is_empty() {
+        true => spread(metadata, partition_count(new, options)?, replication_factor(new)?)?,
+        false => assigned(metadata, new)?,
+    };
+    if metadata.partition_count() + replicas.len() > options.max_partitions {
+        let most = options.max_partitions;
+        return refuse(
+            ErrorCode::PolicyViolation,
+            format!("the cluster would have more than {most} partitions; delete topics or use fewer"),
+        );
+    }
+    let partitions = i32::try_from(replicas.len()).unwrap_or(i32::MAX);
+    let info = CreatedTopicInfo {
+        id: new.id,
+        partitions,
+        replication_factor: 1,
+    };
+    Ok((records(metadata, new, replicas), info))
+}
+
+/// The records that delete a topic, and what to answer once they are committed.
+pub(crate) fn delete(
+    metadata: &Metadata,
+    topic: &TopicRef,
+) -> Result<(Vec<MetadataRecord>, DeletedTopicInfo), Refusal> {
+    let (known, code) = match topic {
+        TopicRef::Name(name) => (metadata.topic(name), ErrorCode::UnknownTopicOrPartition),
+        TopicRef::Id(id) => (metadata.topics.get(id), ErrorCode::UnknownTopicId),
+    };
+    let Some(known) = known else {
+        return refuse(code, "there is no such topic");
+    };
+    let info = DeletedTopicInfo {
+        name: known.name.clone(),
+        id: known.id,
+    };
+    Ok((vec![MetadataRecord::RemoveTopic { topic_id: known.id }], info))
+}
+
+fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(code, message))
+}
+
+/// A repeated request finds the topic under the id that it drew itself.
+fn existing(known: &Topic, id: TopicId) -> Result<CreatedTopicInfo, Refusal> {
+    if known.id != id {
+        return refuse(
+            ErrorCode::TopicAlreadyExists,
+            format!("topic {:?} already exists", known.name),
+        );
+    }
+    Ok(CreatedTopicInfo {
+        id,
+        partitions: i32::try_from(known.partitions.len()).unwrap_or(i32::MAX),
+        replication_factor: 1,
+    })
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let why = if name.is_empty() {
+        "a topic needs a name".to_owned()
+    } else if name == "." || name == ".." {
+        format!("a topic can't be named {name:?}")
+    } else if name.len() > LONGEST_NAME {
+        format!(
+            "the topic's name has {} characters; at most {LONGEST_NAME} are allowed",
+            name.len()
+        )
+    } else if !name.chars().all(legal) {
+        format!("the topic name {name:?} is not allowed: use letters, digits, '.', '_' and '-'")
+    } else if name == "__cluster_metadata" {
+        format!("{name} is the brokers' own log")
+    } else {
+        return Ok(());
+    };
+    refuse(ErrorCode::InvalidTopicException, why)
+}
+
+/// Metrics turn '.' into '_', so names that differ only there can't be told apart.
+fn check_collision(metadata: &Metadata, name: &str) -> Result<(), Refusal> {
+    let plain = name.replace('.', "_");
+    let taken = metadata
+        .topic_ids
+        .keys()
+        .find(|known| known.replace('.', "_") == plain);
+    match taken {
+        Some(known) => refuse(
+            ErrorCode::InvalidTopicException,
+            format!("the topic name {name:?} collides with topic {known:?}: '.' and '_' count as equal"),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn partition_count(new: &NewTopic, options: &Options) -> Result<usize, Refusal> {
+    let count = if new.partitions == -1 {
+        options.default_partitions
+    } else {
+        new.partitions
+    };
+    match usize::try_from(count) {
+        Ok(count) if (1..=MOST_PARTITIONS as usize).contains(&count) => Ok(count),
+        _ => refuse(
+            ErrorCode::InvalidPartitions,
+            format!("a topic has 1 to {MOST_PARTITIONS} partitions, or -1 for the default; not {count}"),
+        ),
+    }
+}
+
+fn replication_factor(new: &NewTopic) -> Result<usize, Refusal> {
+    match new.replication_factor {
+        -1 | 1 => Ok(1),
+        factor if factor > 1 => refuse(ErrorCode::InvalidReplicationFactor, no_replication(factor.into())),
+        factor => refuse(
+            ErrorCode::InvalidReplicationFactor,
+            format!("the replication factor must be 1, or -1 for the default; not {factor}"),
+        ),
+    }
+}
+
+fn no_replication(factor: i64) -> String {
+    format!("replication is not there yet: use a replication factor of 1 (or -1), not {factor}")
+}
+
+/// Spreads partitions over the brokers that are alive: first those that hold the fewest.
+fn spread(metadata: &Metadata, partitions: usize, factor: usize) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+    let mut load: BTreeMap<BrokerId, usize> = metadata.unfenced().map(|(id, _)| (id, 0)).collect();
+    if load.len() < factor {
+        return refuse(
+            ErrorCode::InvalidReplicationFactor,
+            "no broker is alive that could hold the topic; start one and try again",
+        );
+    }
+    for held in metadata
+        .topics
+        .values()
+        .flat_map(|t| &t.partitions)
+        .flat_map(|p| &p.replicas)
+    {
+        if let Some(count) = load.get_mut(held) {
+            *count += 1;
+        }
+    }
+    let mut placed = Vec::with_capacity(partitions);
+    for _ in 0..partitions {
+        let mut by_load: Vec<BrokerId> = load.keys().copied().collect();
+        by_load.sort_by_key(|id| (load[id], *id));
+        by_load.truncate(factor);
+        for id in &by_load {
+            *load.entry(*id).or_default() += 1;
+        }
+        placed.push(by_load);
+    }
+    Ok(placed)
+}
+
+fn assigned(metadata: &Metadata, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+    let fail = |why: String| refuse(ErrorCode::InvalidReplicaAssignment, why);
+    if new.partitions != -1 || new.replication_factor != -1 {
+        return refuse(
+            ErrorCode::InvalidRequest,
+            "give either replica assignments, or numbers of partitions and replicas, not both",
+        );
+    }
+    if new.assignments.len() > MOST_PARTITIONS as usize {
+        return refuse(
+            ErrorCode::InvalidPartitions,
+            format!("more than {MOST_PARTITIONS} partitions"),
+        );
+    }
+    let mut sorted: Vec<&Assignment> = new.assignments.iter().collect();
+    sorted.sort_by_key(|a| a.partition);
+    for (expected, assignment) in (0..).zip(&sorted) {
+        if assignment.partition != PartitionIndex(expected) {
+            return fail(format!(
+                "replica assignments must count from 0: no partition {expected}"
+            ));
+        }
+        match assignment.replicas.as_slice() {
+            [broker] if metadata.brokers.contains_key(broker) => {}
+            [broker] => return fail(format!("broker {broker} is not registered")),
+            [] => return fail(format!("partition {expected} is given no broker")),
+            several => {
+                let why = no_replication(several.len() as i64);
+                return refuse(ErrorCode::InvalidReplicationFactor, why);
+            }
+        }
+    }
+    Ok(sorted.into_iter().map(|a| a.replicas.clone()).collect())
+}
+
+fn records(metadata: &Metadata, new: &NewTopic, replicas: Vec<Vec<BrokerId>>) -> Vec<MetadataRecord> {
+    let topic_id = new.id;
+    let mut records = vec![MetadataRecord::Topic {
+        topic_id,
+        name: new.name.clone(),
+    }];
+    for (key, value) in &new.configs {
+        if let Some(value) = value {
+            let (key, value) = (key.clone(), Some(value.clone()));
+            records.push(MetadataRecord::TopicConfig { topic_id, key, value });
+        }
+    }
+    let alive = |id| metadata.brokers.get(&id).is_some_and(|b| !b.fenced);
+    for (place, replicas) in (0..).zip(replicas) {
+        records.push(MetadataRecord::Partition {
+            topic_id,
+            partition: PartitionIndex(place),
+            leader: leader_of(&replicas, &replicas, alive),
+            isr: replicas.clone(),
+            replicas,
+            leader_epoch: LeaderEpoch(0),
+        });
+    }
+    records
+}
