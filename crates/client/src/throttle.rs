@@ -1,0 +1,36 @@
+//! Quotas: how long an answer asks us to be silent (KIP-219).
+
+use kafka_protocol::messages::{
+    ApiVersionsResponse, CreateTopicsResponse, DeleteTopicsResponse, DescribeConfigsResponse, FetchResponse,
+    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse,
+    ProduceResponse,
+};
+
+/// An answer that may ask for silence on its connection.
+pub(crate) trait Throttle {
+    /// In milliseconds.
+    fn throttle_time_ms(&self) -> i32;
+}
+
+macro_rules! throttle {
+    ($($answer:ty),* $(,)?) => {
+        $(impl Throttle for $answer {
+            fn throttle_time_ms(&self) -> i32 {
+                self.throttle_time_ms
+            }
+        })*
+    };
+}
+
+throttle!(
+    ApiVersionsResponse,
+    CreateTopicsResponse,
+    DeleteTopicsResponse,
+    DescribeConfigsResponse,
+    FetchResponse,
+    InitProducerIdResponse,
+    ListOffsetsResponse,
+    MetadataResponse,
+    OffsetForLeaderEpochResponse,
+    ProduceResponse,
+);
