@@ -24,6 +24,8 @@ mod quorum_guard;
 mod quorum_log;
 mod reign;
 mod request;
+#[cfg(test)]
+mod scenario;
 mod time;
 mod topic_config;
 mod topics;

@@ -1,0 +1,411 @@
+//! A few nodes, their disks and the network between them, driven by commands.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write;
+
+use record::{BrokerId, TopicId};
+use uuid::Uuid;
+
+use crate::{
+    Action, ControllerReply, ControllerRequest, CreateTopics, DeleteTopics, Entry, Event, HardState, Index,
+    Listener, MetadataChange, Millis, NewTopic, Node, Options, PeerMessage, Restored, TICK, Token, TopicRef,
+};
+
+#[derive(Default)]
+pub(super) struct World {
+    now: Millis,
+    voters: Vec<BrokerId>,
+    nodes: BTreeMap<BrokerId, Node>,
+    disks: BTreeMap<BrokerId, Restored>,
+    starts: u128,
+    cut: BTreeSet<(BrokerId, BrokerId)>,
+    travelling: VecDeque<(BrokerId, BrokerId, Letter)>,
+    requests: u64,
+    topic_ids: u128,
+    show_messages: bool,
+    output: String,
+}
+
+enum Letter {
+    Raft(PeerMessage),
+    Ask(Token, ControllerRequest),
+    Reply(Token, ControllerReply),
+}
+
+/// Tokens that a peer's question gets here: whose it is, and its token there.
+fn peer_token(from: BrokerId, token: Token) -> Token {
+    Token(((from.0 as u64) << 32) | token.0)
+}
+
+impl World {
+    pub(super) fn take_output(&mut self) -> String {
+        std::mem::take(&mut self.output)
+    }
+
+    pub(super) fn run(&mut self, command: &str) {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let broker = |n: usize| BrokerId(words[n].parse().expect("a broker"));
+        match words[0] {
+            "cluster" => {
+                let count: i32 = words[1].parse().expect("a count");
+                self.voters = (1..=count).map(BrokerId).collect();
+                for id in self.voters.clone() {
+                    self.start(id);
+                }
+                self.deliver();
+            }
+            "messages" => self.show_messages = words[1] == "on",
+            "pass" => self.pass(words[1].parse().expect("milliseconds")),
+            "crash" => self.crash(broker(1)),
+            "start" => {
+                self.start(broker(1));
+                self.deliver();
+            }
+            "cut" => self.cut_or_heal(broker(1), true),
+            "heal" => self.cut_or_heal(broker(1), false),
+            "create" => self.create(broker(1), &words[2..]),
+            "delete" => self.delete(broker(1), words[2]),
+            "producer-ids" => self.producer_ids(broker(1)),
+            "stop" => {
+                self.nodes
+                    .get_mut(&broker(1))
+                    .expect("a running broker")
+                    .want_shut_down();
+                self.deliver();
+            }
+            "metadata" => self.show_metadata(broker(1)),
+            other => panic!("unknown command {other}"),
+        }
+    }
+
+    fn say(&mut self, line: impl AsRef<str>) {
+        writeln!(self.output, "{:>6} {}", self.now.0, line.as_ref()).expect("text grows");
+    }
+
+    fn start(&mut self, id: BrokerId) {
+        self.starts += 1;
+        let incarnation = Uuid::from_u128(self.starts);
+        let mut options = Options::new(id, "story", self.voters.clone(), incarnation);
+        let port = 19092 + 10_000 * (id.0 as u16 - 1);
+        options.listeners = vec![Listener {
+            name: "PLAINTEXT".into(),
+            host: "127.0.0.1".into(),
+            port,
+        }];
+        let restored = self.disks.entry(id).or_default().clone();
+        self.nodes
+            .insert(id, Node::new(options, restored).expect("a node"));
+        self.connect_all();
+    }
+
+    fn crash(&mut self, id: BrokerId) {
+        self.nodes.remove(&id);
+        self.travelling.retain(|(from, to, _)| *from != id && *to != id);
+        for other in self.nodes.keys().copied().collect::<Vec<_>>() {
+            self.event(other, Event::PeerLost(id));
+        }
+        self.deliver();
+    }
+
+    fn cut_or_heal(&mut self, id: BrokerId, cut: bool) {
+        for other in self.voters.clone() {
+            if other == id {
+                continue;
+            }
+            if cut {
+                self.cut.insert((id, other));
+                self.cut.insert((other, id));
+                for (a, b) in [(id, other), (other, id)] {
+                    self.event(a, Event::PeerLost(b));
+                }
+            } else {
+                self.cut.remove(&(id, other));
+                self.cut.remove(&(other, id));
+            }
+        }
+        self.connect_all();
+        self.deliver();
+    }
+
+    fn connect_all(&mut self) {
+        let running: Vec<BrokerId> = self.nodes.keys().copied().collect();
+        for a in &running {
+            for b in &running {
+                if a != b && !self.cut.contains(&(*a, *b)) {
+                    self.event(*a, Event::PeerConnected(*b));
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms / TICK.0 {
+            self.now = self.now.plus(TICK);
+            for id in self.nodes.keys().copied().collect::<Vec<_>>() {
+                self.event(id, Event::Tick);
+            }
+            self.deliver();
+        }
+    }
+
+    fn create(&mut self, at: BrokerId, words: &[&str]) {
+        let option = |name: &str| words.iter().find_map(|w| w.strip_prefix(name)?.strip_prefix('='));
+        let number = |name: &str| option(name).map_or(-1, |v| v.parse().expect("a number"));
+        self.topic_ids += 1;
+        let topic = NewTopic {
+            name: words[0].to_owned(),
+            id: TopicId(Uuid::from_u128(self.topic_ids)),
+            partitions: number("partitions"),
+            replication_factor: i16::try_from(number("replication")).expect("a small number"),
+            assignments: Vec::new(),
+            configs: option("config")
+                .and_then(|c| c.split_once(':'))
+                .map(|(k, v)| (k.to_owned(), Some(v.to_owned())))
+                .into_iter()
+                .collect(),
+        };
+        let validate_only = words.contains(&"validate-only");
+        let create = CreateTopics {
+            topics: vec![topic],
+            validate_only,
+            timeout: Millis(5_000),
+        };
+        self.request(at, ControllerRequest::CreateTopics(create));
+    }
+
+    fn delete(&mut self, at: BrokerId, name: &str) {
+        let topics = vec![TopicRef::Name(name.to_owned())];
+        self.request(
+            at,
+            ControllerRequest::DeleteTopics(DeleteTopics {
+                topics,
+                timeout: Millis(5_000),
+            }),
+        );
+    }
+
+    fn producer_ids(&mut self, at: BrokerId) {
+        let broker_epoch = self.nodes[&at].broker_epoch().expect("a registered broker");
+        self.request(
+            at,
+            ControllerRequest::AllocateProducerIds {
+                broker: at,
+                broker_epoch,
+            },
+        );
+    }
+
+    fn request(&mut self, at: BrokerId, request: ControllerRequest) {
+        self.requests += 1;
+        let token = Token(self.requests);
+        self.event(at, Event::Request { token, request });
+        self.deliver();
+    }
+
+    fn event(&mut self, id: BrokerId, event: Event) {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let before = node.is_controller();
+        let actions = node.on(event, now);
+        let after = node.is_controller();
+        if before != after {
+            let term = node.term();
+            let what = if after {
+                "is controller"
+            } else {
+                "is not controller any more"
+            };
+            self.say(format!("{id} {what}, term {term}"));
+        }
+        for action in actions {
+            self.act(id, action);
+        }
+    }
+
+    fn act(&mut self, id: BrokerId, action: Action) {
+        match action {
+            Action::Persist {
+                truncate_from,
+                entries,
+                hard_state,
+            } => {
+                self.persist(id, truncate_from, entries, hard_state);
+            }
+            Action::Send { to, message } => self.travelling.push_back((id, to, Letter::Raft(message))),
+            Action::Ask { to, token, request } => {
+                self.travelling.push_back((id, to, Letter::Ask(token, request)));
+            }
+            Action::Answer { token, reply } if token.0 >> 32 != 0 => {
+                let asker = BrokerId((token.0 >> 32) as i32);
+                let token = Token(token.0 & 0xffff_ffff);
+                self.travelling
+                    .push_back((id, asker, Letter::Reply(token, reply)));
+            }
+            Action::Answer { token, reply } => {
+                self.say(format!(
+                    "{id} answers request {}: {}",
+                    token.0,
+                    describe_reply(&reply)
+                ));
+            }
+            Action::Changed(change) => self.say(format!("{id} {}", describe_change(&change))),
+            Action::Halt(error) => self.say(format!("{id} halts: {error}")),
+        }
+    }
+
+    fn persist(
+        &mut self,
+        id: BrokerId,
+        truncate_from: Option<Index>,
+        entries: Vec<Entry>,
+        hard_state: Option<HardState>,
+    ) {
+        if self.show_messages {
+            let hard = hard_state.map_or(String::new(), |h| {
+                format!(
+                    " term {}, vote {}",
+                    h.term,
+                    h.vote.map_or("-".into(), |v| v.to_string())
+                )
+            });
+            let range = match (entries.first(), entries.last()) {
+                (Some(a), Some(b)) => format!(" entries {}-{}", a.index, b.index),
+                _ => String::new(),
+            };
+            self.say(format!("{id} persists{hard}{range}"));
+        }
+        let disk = self.disks.entry(id).or_default();
+        if let Some(index) = truncate_from {
+            disk.entries.retain(|e| e.index < index);
+        }
+        disk.entries.extend(entries);
+        disk.hard_state = hard_state.or(disk.hard_state);
+    }
+
+    fn deliver(&mut self) {
+        // Whatever a command has set off that needs no time.
+        while let Some((from, to, letter)) = self.travelling.pop_front() {
+            if self.cut.contains(&(from, to)) || !self.nodes.contains_key(&to) {
+                if let Letter::Ask(token, _) = letter {
+                    self.event(
+                        from,
+                        Event::PeerReply {
+                            token,
+                            reply: ControllerReply::lost(),
+                        },
+                    );
+                }
+                continue;
+            }
+            if self.show_messages
+                && let Letter::Raft(message) = &letter
+            {
+                self.say(format!("{from}->{to} {}", describe_message(message)));
+            }
+            let event = match letter {
+                Letter::Raft(message) => {
+                    let message = PeerMessage::decode(message.encode()).expect("a round trip");
+                    Event::Peer { from, message }
+                }
+                Letter::Ask(token, request) => {
+                    let request = ControllerRequest::decode(&request.encode()).expect("a round trip");
+                    Event::PeerRequest {
+                        from,
+                        token: peer_token(from, token),
+                        request,
+                    }
+                }
+                Letter::Reply(token, reply) => {
+                    let reply = ControllerReply::decode(&reply.encode()).expect("a round trip");
+                    Event::PeerReply { token, reply }
+                }
+            };
+            self.event(to, event);
+        }
+    }
+
+    fn show_metadata(&mut self, id: BrokerId) {
+        let metadata = self.nodes[&id].metadata().clone();
+        let controller = metadata.controller.map_or("none".into(), |c| c.id.to_string());
+        self.say(format!(
+            "{id} has applied {} entries, controller {controller}",
+            metadata.applied
+        ));
+        for (broker, b) in &metadata.brokers {
+            let state = if b.fenced { "fenced" } else { "alive" };
+            self.say(format!("  broker {broker} epoch {} {state}", b.epoch));
+        }
+        for name in metadata.topic_ids.keys() {
+            let topic = metadata.topic(name).expect("a named topic");
+            self.say(format!("  topic {name} {:?}", topic.configs));
+            for (place, p) in topic.partitions.iter().enumerate() {
+                let leader = p.leader.map_or("none".into(), |l| l.to_string());
+                self.say(format!(
+                    "    {place}: leader {leader}, leader epoch {}",
+                    p.leader_epoch
+                ));
+            }
+        }
+    }
+}
+
+fn describe_message(m: &PeerMessage) -> String {
+    let mut text = format!("{:?} term {}", m.kind, m.term);
+    if m.index.0 > 0 || m.log_term.0 > 0 {
+        write!(text, " at {}/{}", m.index, m.log_term).expect("text grows");
+    }
+    if let (Some(a), Some(b)) = (m.entries.first(), m.entries.last()) {
+        write!(text, " entries {}-{}", a.index, b.index).expect("text grows");
+    }
+    if m.commit.0 > 0 {
+        write!(text, " commit {}", m.commit).expect("text grows");
+    }
+    if m.reject {
+        text.push_str(" no");
+    }
+    text
+}
+
+fn describe_change(change: &MetadataChange) -> String {
+    match change {
+        MetadataChange::Registered { broker_epoch } => format!("is registered, broker epoch {broker_epoch}"),
+        MetadataChange::Fenced(true) => "is fenced".to_owned(),
+        MetadataChange::Fenced(false) => "is alive".to_owned(),
+        MetadataChange::CreateReplica(r) => format!("holds {}-{}", r.topic, r.partition),
+        MetadataChange::DeleteReplica(r) => format!("deletes {}-{}", r.topic, r.partition),
+        MetadataChange::BecomeLeader {
+            replica: r,
+            leader_epoch,
+        } => {
+            format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
+        }
+        MetadataChange::Resign {
+            replica: r,
+            leader_epoch,
+        } => {
+            format!(
+                "doesn't lead {}-{} any more, epoch {leader_epoch}",
+                r.topic, r.partition
+            )
+        }
+        MetadataChange::ConfigChanged { .. } => "sees another topic configuration".to_owned(),
+    }
+}
+
+fn describe_reply(reply: &ControllerReply) -> String {
+    match reply {
+        ControllerReply::CreateTopics(topics) => match &topics[0].result {
+            Ok(info) => format!("created {} with {} partitions", topics[0].name, info.partitions),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
+        },
+        ControllerReply::DeleteTopics(topics) => match &topics[0].result {
+            Ok(info) => format!("deleted {}", info.name),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
+        },
+        ControllerReply::ProducerIds { first, count } => format!("producer ids {first}, {count} of them"),
+        ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
+        other => format!("{other:?}"),
+    }
+}
