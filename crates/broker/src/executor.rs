@@ -1,19 +1,69 @@
 //! Runs the node's actions on the logs, and the clients' requests on both.
 
-use std::marker::PhantomData;
+use std::collections::{BTreeMap, VecDeque};
 
-use cluster::{Metadata, Millis, Node, Restored};
+use cluster::{
+    Action, ControllerReply, ControllerRequest, Event, Metadata, MetadataChange, Millis, Node, Options, Token,
+};
 use disk::Disk;
+use log::Trust;
 
-use crate::{BrokerError, Clock, ExecutorOptions, Input, Output};
+use crate::fetch_waits::FetchWaits;
+use crate::folder::{Folder, Left};
+use crate::handlers::init_producer_id::ProducerIds;
+use crate::peer_wire::{self, PeerFrame};
+use crate::peers::Peers;
+use crate::quorum_store::{PersistError, QuorumStore};
+use crate::replicas::Replicas;
+use crate::{BrokerError, Clock, ExecutorOptions, Input, Output, Serving};
+
+mod asked;
+mod clients;
+#[cfg(test)]
+mod tests;
+
+use asked::Asked;
 
 /// A source of random numbers.
 pub type Random = Box<dyn FnMut() -> u128 + Send>;
 
+/// How often replicas that are offline are opened again.
+const REOPEN: Millis = Millis(5_000);
+
 /// One broker without sockets, threads, clock or randomness of its own.
+///
+/// It is told what happened by [`Executor::on`] and gives back what is to be done. Everything it does on
+/// the disk has been done when `on` returns.
 pub struct Executor<D: Disk> {
+    settings: Settings,
+    folder: Folder<D>,
+    /// What the node wants and couldn't be done for want of space; nothing may overtake it.
+    held: VecDeque<Action>,
     node: Node,
-    disk: PhantomData<D>,
+    quorum: QuorumStore<D>,
+    replicas: Replicas<D>,
+    peers: Peers,
+    fetches: FetchWaits,
+    /// Requests that wait for the controller.
+    asked: BTreeMap<Token, Asked>,
+    last_token: u64,
+    producer_ids: ProducerIds,
+    schedule: Schedule,
+    random: Random,
+}
+
+/// What stays the same while the broker runs.
+struct Settings {
+    node: Options,
+    serving: Serving,
+    boot_id: String,
+    left: Left,
+}
+
+/// What is done from time to time.
+struct Schedule {
+    retention: Millis,
+    reopen: Millis,
 }
 
 impl<D: Disk> Executor<D> {
@@ -22,21 +72,83 @@ impl<D: Disk> Executor<D> {
     /// # Errors
     /// A folder in use, of somebody else, damaged, or a disk that fails.
     pub fn open(disk: D, options: ExecutorOptions, now: Clock, random: Random) -> Result<Self, BrokerError> {
-        let _ = (disk, now, random);
-        let node = Node::new(options.node, Restored::default())?;
-        Ok(Self { node, disk: PhantomData })
+        let ExecutorOptions {
+            folder,
+            node: node_options,
+            boot_id,
+            serving,
+        } = options;
+        let (folder, left) = Folder::open(disk, folder, &node_options.cluster_id, node_options.id, &boot_id)?;
+        let trust = match left {
+            Left::New | Left::SameBoot => Trust::SameBoot,
+            Left::Closed => Trust::CleanStop,
+            Left::OtherBoot => Trust::Nothing,
+        };
+        let (quorum, restored) = QuorumStore::open(&folder, now.wall, trust)?;
+        let node = Node::new(node_options.clone(), restored)?;
+        let retention = now.monotonic.plus(millis(serving.retention_check));
+        Ok(Self {
+            replicas: Replicas::new(&folder, left, serving.clone()),
+            settings: Settings {
+                node: node_options,
+                serving,
+                boot_id,
+                left,
+            },
+            folder,
+            held: VecDeque::new(),
+            node,
+            quorum,
+            peers: Peers::default(),
+            fetches: FetchWaits::default(),
+            asked: BTreeMap::new(),
+            last_token: 0,
+            producer_ids: ProducerIds::default(),
+            schedule: Schedule {
+                retention,
+                reopen: now.monotonic.plus(REOPEN),
+            },
+            random,
+        })
     }
 
-    /// Takes note of what happened and says what is to be done.
+    /// Takes note of what happened and says what is to be done. After [`Output::Stop`] it must not be
+    /// called again.
     pub fn on(&mut self, input: Input, now: Clock) -> Vec<Output> {
-        let _ = (input, now);
-        Vec::new()
+        let mut out = Vec::new();
+        match input {
+            Input::Tick => self.on_tick(now, &mut out),
+            Input::Client {
+                request,
+                version,
+                body,
+            } => self.on_client(request, version, body, now, &mut out),
+            Input::ClientGone { connection } => self.on_client_gone(connection),
+            Input::PeerConnected(peer) => {
+                self.peers.on_connected(peer);
+                self.tell(Event::PeerConnected(peer), now, &mut out);
+            }
+            Input::PeerLost(peer) => {
+                for (token, reply) in self.peers.on_lost(peer) {
+                    self.tell(Event::PeerReply { token, reply }, now, &mut out);
+                }
+                self.tell(Event::PeerLost(peer), now, &mut out);
+            }
+            Input::PeerFrame { from, frame } => match peer_wire::decode(frame) {
+                Ok(frame) => self.on_peer_frame(from, frame, now, &mut out),
+                Err(e) => tracing::warn!(broker = from.0, "{e}"),
+            },
+        }
+        for fetch in self.fetches.expired(now.monotonic) {
+            self.finish_fetch(fetch, &mut out);
+        }
+        out
     }
 
-    /// When [`Executor::on`] must be called next even if nothing happens, besides ticks.
+    /// When [`Executor::on`] must be called next, besides ticks.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
-        None
+        self.fetches.next_deadline()
     }
 
     /// Whether this process is registered and counts as alive.
@@ -51,11 +163,212 @@ impl<D: Disk> Executor<D> {
         self.node.metadata()
     }
 
+    /// The node, for those who check what it decides.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// How the folder was left by the process before this one.
+    #[must_use]
+    pub fn left(&self) -> Left {
+        self.settings.left
+    }
+
+    /// Tells the controller that this broker wants to stop; [`Executor::may_shut_down`] says when its
+    /// partitions are in other hands.
+    pub fn want_shut_down(&mut self) {
+        self.node.want_shut_down();
+    }
+
+    /// Whether nothing is led here any more.
+    #[must_use]
+    pub fn may_shut_down(&self) -> bool {
+        self.node.may_shut_down()
+    }
+
     /// Flushes everything and marks the folder as cleanly closed.
     ///
     /// # Errors
     /// If the disk fails; the folder counts as not closed then.
     pub fn close(self) -> Result<(), BrokerError> {
-        Ok(())
+        let path = self.folder.path().to_owned();
+        let closed = self.replicas.close();
+        closed.map_err(|e| match e {
+            log::LogError::Io { path, source } => BrokerError::disk(&path, source),
+            e => BrokerError::Damaged {
+                path,
+                reason: e.to_string(),
+            },
+        })?;
+        self.quorum.close()?;
+        self.folder.mark_closed()
     }
+
+    fn on_tick(&mut self, now: Clock, out: &mut Vec<Output>) {
+        if self.held.is_empty() {
+            self.tell(Event::Tick, now, out);
+        } else {
+            self.execute(now, out);
+        }
+        if now.monotonic >= self.schedule.reopen {
+            self.schedule.reopen = now.monotonic.plus(REOPEN);
+            self.replicas.reopen(self.node.metadata(), now.wall);
+        }
+        if now.monotonic >= self.schedule.retention {
+            self.schedule.retention = now.monotonic.plus(millis(self.settings.serving.retention_check));
+            self.replicas.maintain(now.wall);
+        }
+    }
+
+    fn on_peer_frame(&mut self, from: record::BrokerId, frame: PeerFrame, now: Clock, out: &mut Vec<Output>) {
+        match frame {
+            PeerFrame::Raft(message) => self.tell(Event::Peer { from, message }, now, out),
+            PeerFrame::Request {
+                correlation_id,
+                kind,
+                request,
+            } => {
+                let token = self.token(Asked::Peer {
+                    from,
+                    correlation_id,
+                    kind,
+                });
+                self.tell(Event::PeerRequest { from, token, request }, now, out);
+            }
+            PeerFrame::Response { correlation_id, body } => {
+                let Some((token, kind)) = self.peers.on_response(from, correlation_id) else {
+                    return;
+                };
+                let reply = peer_wire::decode_reply(kind, body).unwrap_or_else(|e| {
+                    tracing::warn!(broker = from.0, "{e}");
+                    ControllerReply::lost()
+                });
+                self.tell(Event::PeerReply { token, reply }, now, out);
+            }
+        }
+    }
+
+    /// Asks the controller on behalf of a client.
+    fn ask(&mut self, request: ControllerRequest, asked: Asked, now: Clock, out: &mut Vec<Output>) {
+        let token = self.token(asked);
+        self.tell(Event::Request { token, request }, now, out);
+    }
+
+    fn token(&mut self, asked: Asked) -> Token {
+        self.last_token += 1;
+        let token = Token(self.last_token);
+        self.asked.insert(token, asked);
+        token
+    }
+
+    /// Tells the node, and does what it wants.
+    fn tell(&mut self, event: Event, now: Clock, out: &mut Vec<Output>) {
+        // While entries can't be written the quorum may lose messages of this broker, as if it were
+        // slow; what others wait for is kept.
+        if !self.held.is_empty() && matches!(event, Event::Peer { .. }) {
+            return;
+        }
+        let ready = self.held.is_empty();
+        self.held.extend(self.node.on(event, now.monotonic));
+        if ready {
+            self.execute(now, out);
+        }
+    }
+
+    fn execute(&mut self, now: Clock, out: &mut Vec<Output>) {
+        while let Some(action) = self.held.pop_front() {
+            match action {
+                Action::Persist {
+                    truncate_from,
+                    entries,
+                    hard_state,
+                } => {
+                    let done =
+                        self.quorum
+                            .persist(&self.folder, truncate_from, &entries, hard_state, now.wall);
+                    match done {
+                        Ok(()) => {}
+                        Err(PersistError::DiskFull(what)) => {
+                            tracing::warn!("no space for the metadata log: {what}; waiting for some");
+                            self.held.push_front(Action::Persist {
+                                truncate_from,
+                                entries,
+                                hard_state,
+                            });
+                            return;
+                        }
+                        Err(PersistError::Failed(e)) => {
+                            self.held.clear();
+                            out.push(Output::Stop(e));
+                            return;
+                        }
+                    }
+                }
+                Action::Send { to, message } => {
+                    if self.peers.is_connected(to) {
+                        out.push(Output::PeerFrame {
+                            to,
+                            frame: peer_wire::encode_raft(&message),
+                        });
+                    }
+                }
+                Action::Ask { to, token, request } => self.ask_peer(to, token, &request, now, out),
+                Action::Answer { token, reply } => self.on_answer(token, reply, now, out),
+                Action::Changed(change) => self.on_change(&change, now, out),
+                Action::Halt(e) => {
+                    self.held.clear();
+                    out.push(Output::Stop(e.into()));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn ask_peer(
+        &mut self,
+        to: record::BrokerId,
+        token: Token,
+        request: &ControllerRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        if self.peers.is_connected(to) {
+            let correlation_id = self.peers.on_ask(to, token, request);
+            out.push(Output::PeerFrame {
+                to,
+                frame: peer_wire::encode_request(correlation_id, request),
+            });
+        } else {
+            let lost = Event::PeerReply {
+                token,
+                reply: ControllerReply::lost(),
+            };
+            self.held.extend(self.node.on(lost, now.monotonic));
+        }
+    }
+
+    fn on_change(&mut self, change: &MetadataChange, now: Clock, out: &mut Vec<Output>) {
+        self.replicas.on_change(change, self.node.metadata(), now.wall);
+        match change {
+            MetadataChange::Fenced(false) => {
+                // All replicas were opened by now. A crash before this has to recover them again.
+                if let Err(e) = self.folder.note_boot(&self.settings.boot_id) {
+                    tracing::warn!("the boot id could not be stored: {e}");
+                }
+            }
+            MetadataChange::DeleteReplica(replica)
+            | MetadataChange::Resign { replica, .. }
+            | MetadataChange::BecomeLeader { replica, .. } => {
+                for fetch in self.fetches.on_change((replica.topic_id, replica.partition)) {
+                    self.finish_fetch(fetch, out);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> Millis {
+    Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

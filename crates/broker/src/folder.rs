@@ -17,7 +17,6 @@ use record::BrokerId;
 
 use crate::BrokerError;
 
-
 const META: &str = "meta.properties";
 const BOOT_ID: &str = "boot-id";
 const CLEAN: &str = "clean-shutdown";
@@ -57,10 +56,22 @@ impl<D: Disk> Folder<D> {
             io::ErrorKind::WouldBlock => BrokerError::FolderLocked { path: path.clone() },
             _ => BrokerError::disk(&path, e),
         })?;
-        let folder = Self { disk, path, _lock: lock };
+        let folder = Self {
+            disk,
+            path,
+            _lock: lock,
+        };
         let known = folder.check_owner(cluster_id, node_id)?;
-        let left = if known { folder.how_left(boot_id)? } else { Left::New };
-        folder.begin(boot_id)?;
+        let left = if known {
+            folder.how_left(boot_id)?
+        } else {
+            Left::New
+        };
+        if left == Left::Closed || left == Left::New {
+            // Nothing needs recovery, so there is nothing that a crash could leave half recovered.
+            folder.note_boot(boot_id)?;
+        }
+        folder.begin()?;
         if !known {
             // Written last: a folder without it is new, whatever else a crash left there.
             let text = format!("#\nversion={FORMAT}\ncluster.id={cluster_id}\nnode.id={node_id}\n");
@@ -104,7 +115,10 @@ impl<D: Disk> Folder<D> {
         match self.disk.read(&path) {
             Ok(content) => match String::from_utf8(content) {
                 Ok(text) => Ok(Some(text)),
-                Err(_) => Err(BrokerError::Damaged { path, reason: "it is not text".to_owned() }),
+                Err(_) => Err(BrokerError::Damaged {
+                    path,
+                    reason: "it is not text".to_owned(),
+                }),
             },
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(BrokerError::disk(&path, e)),
@@ -113,25 +127,40 @@ impl<D: Disk> Folder<D> {
 
     /// Whether there is a `meta.properties`; an error where it isn't ours.
     fn check_owner(&self, cluster_id: &str, node_id: BrokerId) -> Result<bool, BrokerError> {
-        let Some(text) = self.read(META)? else { return Ok(false) };
+        let Some(text) = self.read(META)? else {
+            return Ok(false);
+        };
         let path = self.path.join(META);
         let value = |key: &'static str| {
-            let value = text.lines().find_map(|line| line.split_once('=').filter(|(k, _)| k.trim() == key));
-            value.map(|(_, value)| value.trim().to_owned()).ok_or_else(|| BrokerError::Damaged {
-                path: path.clone(),
-                reason: format!("{key} is missing"),
-            })
+            let value = text
+                .lines()
+                .find_map(|line| line.split_once('=').filter(|(k, _)| k.trim() == key));
+            value
+                .map(|(_, value)| value.trim().to_owned())
+                .ok_or_else(|| BrokerError::Damaged {
+                    path: path.clone(),
+                    reason: format!("{key} is missing"),
+                })
         };
         let found = value("version")?;
         if found.parse::<u32>().ok() != Some(FORMAT) {
-            return Err(BrokerError::NewerFormat { path, found, known: FORMAT });
+            return Err(BrokerError::NewerFormat {
+                path,
+                found,
+                known: FORMAT,
+            });
         }
         let belongs = |field, ours: &dyn fmt::Display| {
             let (ours, theirs) = (ours.to_string(), value(field)?);
             if ours == theirs {
                 return Ok(());
             }
-            Err(BrokerError::OtherOwner { path: path.clone(), field, ours, theirs })
+            Err(BrokerError::OtherOwner {
+                path: path.clone(),
+                field,
+                ours,
+                theirs,
+            })
         };
         belongs("cluster.id", &cluster_id)?;
         belongs("node.id", &node_id)?;
@@ -146,15 +175,24 @@ impl<D: Disk> Folder<D> {
         Ok(if same { Left::SameBoot } else { Left::OtherBoot })
     }
 
+    /// Says that all was recovered that an earlier kernel may have lost.
+    pub(crate) fn note_boot(&self, boot_id: &str) -> Result<(), BrokerError> {
+        if self.read(BOOT_ID)?.is_some_and(|stored| stored.trim() == boot_id) {
+            return Ok(());
+        }
+        self.replace(BOOT_ID, format!("{boot_id}\n").as_bytes())
+    }
+
     /// Durably takes back the word that all was flushed, before anything is appended.
-    fn begin(&self, boot_id: &str) -> Result<(), BrokerError> {
-        self.replace(BOOT_ID, format!("{boot_id}\n").as_bytes())?;
+    fn begin(&self) -> Result<(), BrokerError> {
         let path = self.path.join(CLEAN);
         match self.disk.remove_file(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             removed => removed.map_err(|e| BrokerError::disk(&path, e))?,
         }
-        self.disk.sync_dir(&self.path).map_err(|e| BrokerError::disk(&self.path, e))
+        self.disk
+            .sync_dir(&self.path)
+            .map_err(|e| BrokerError::disk(&self.path, e))
     }
 }
 

@@ -2,10 +2,17 @@
 
 mod error;
 mod executor;
+mod fetch_waits;
 mod folder;
+mod handlers;
 mod input;
 mod options;
+mod peer_wire;
+mod peers;
+mod quorum_store;
+mod replicas;
 mod shell;
+mod topic_settings;
 mod wire;
 
 pub use error::BrokerError;

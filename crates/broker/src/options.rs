@@ -74,7 +74,12 @@ impl ListenOn {
     /// An address that is listened on when the broker starts.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16, key: impl Into<String>) -> Self {
-        Self { host: host.into(), port, key: key.into(), bound: None }
+        Self {
+            host: host.into(),
+            port,
+            key: key.into(),
+            bound: None,
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-
 /// What the head of a request says; its response is encoded by it. The client id is left out: it would
 /// be a slice of the frame, and a frame that only its records refer to need not be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +164,10 @@ apis! {
 #[must_use]
 pub fn peek(frame: &[u8]) -> Option<(i16, i16)> {
     let bytes: [u8; 4] = frame.get(..4)?.try_into().ok()?;
-    Some((i16::from_be_bytes([bytes[0], bytes[1]]), i16::from_be_bytes([bytes[2], bytes[3]])))
+    Some((
+        i16::from_be_bytes([bytes[0], bytes[1]]),
+        i16::from_be_bytes([bytes[2], bytes[3]]),
+    ))
 }
 
 /// Decodes a client's frame (without the length before it).
@@ -185,13 +187,22 @@ pub fn decode(mut frame: Bytes) -> Result<(Head, Request), WireError> {
     }
     if version < advertised.decoded_from || version > advertised.max {
         let (min, max) = (advertised.decoded_from, advertised.max);
-        return Err(WireError::UnsupportedVersion { api, version, min, max });
+        return Err(WireError::UnsupportedVersion {
+            api,
+            version,
+            min,
+            max,
+        });
     }
     let malformed = |reason: String| WireError::Malformed { api, version, reason };
     let header = RequestHeader::decode(&mut frame, api.request_header_version(version))
         .map_err(|reason| malformed(reason.to_string()))?;
     let request = decode_body(api, version, &mut frame).map_err(malformed)?;
-    let head = Head { api, version, correlation_id: header.correlation_id };
+    let head = Head {
+        api,
+        version,
+        correlation_id: header.correlation_id,
+    };
     Ok((head, request))
 }
 
@@ -202,7 +213,11 @@ fn unknown_api_versions(frame: &[u8]) -> Result<(Head, Request), WireError> {
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or(WireError::TooShort { len: frame.len() })?;
     let correlation_id = i32::from_be_bytes(bytes);
-    let head = Head { api: ApiKey::ApiVersions, version: 0, correlation_id };
+    let head = Head {
+        api: ApiKey::ApiVersions,
+        version: 0,
+        correlation_id,
+    };
     Ok((head, Request::UnknownApiVersions))
 }
 

@@ -43,7 +43,12 @@ pub(crate) struct FrameReader {
 impl FrameReader {
     /// `idle` limits the wait for a frame to begin, `complete` the time from its first bytes to its last.
     pub(crate) fn new(stream: OwnedReadHalf, idle: Duration, complete: Duration) -> Self {
-        Self { stream, buffer: BytesMut::new(), idle, complete }
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            idle,
+            complete,
+        }
     }
 
     /// The next frame without its length; `None` where the other side closed between two frames.
@@ -56,7 +61,9 @@ impl FrameReader {
         if self.buffer.is_empty() {
             let seconds = self.idle.as_secs();
             // No buffer is held for a connection that is silent.
-            timeout(self.idle, self.stream.readable()).await.map_err(|_| FrameError::Idle { seconds })??;
+            timeout(self.idle, self.stream.readable())
+                .await
+                .map_err(|_| FrameError::Idle { seconds })??;
         }
         let (complete, seconds) = (self.complete, self.complete.as_secs());
         let mut len = 0;

@@ -13,7 +13,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use record::BrokerId;
 use sha2::Sha256;
 
-
 const MAGIC: &[u8; 4] = b"MCP1";
 const NONCE: usize = 32;
 const PROOF: usize = 32;
@@ -81,7 +80,10 @@ impl Dialer {
         hello.put_u8(u8::try_from(cluster_id.len()).unwrap_or(u8::MAX));
         hello.put_slice(&cluster_id.as_bytes()[..cluster_id.len().min(usize::from(u8::MAX))]);
         hello.put_slice(&random);
-        Self { secret, hello: hello.freeze() }
+        Self {
+            secret,
+            hello: hello.freeze(),
+        }
     }
 
     pub(crate) fn hello(&self) -> Bytes {
@@ -98,7 +100,13 @@ impl Dialer {
         let mac = self.secret.mac("acceptor", &self.hello, nonce);
         mac.verify_slice(proof).map_err(|_| Refused::WrongSecret)?;
         let mut last = BytesMut::from(&MAGIC[..]);
-        last.put_slice(&self.secret.mac("dialer", &self.hello, nonce).finalize().into_bytes());
+        last.put_slice(
+            &self
+                .secret
+                .mac("dialer", &self.hello, nonce)
+                .finalize()
+                .into_bytes(),
+        );
         Ok(last.freeze())
     }
 }
@@ -121,23 +129,40 @@ impl Acceptor {
         random: [u8; NONCE],
         hello: Bytes,
     ) -> Result<Self, Refused> {
-        let fields = hello.strip_prefix(MAGIC).and_then(split_hello).ok_or(Refused::NoPeer)?;
+        let fields = hello
+            .strip_prefix(MAGIC)
+            .and_then(split_hello)
+            .ok_or(Refused::NoPeer)?;
         let (from, wanted, theirs) = fields;
         if theirs != cluster_id.as_bytes() {
             let theirs = String::from_utf8_lossy(theirs).into_owned();
-            return Err(Refused::OtherCluster { ours: cluster_id.to_owned(), theirs });
+            return Err(Refused::OtherCluster {
+                ours: cluster_id.to_owned(),
+                theirs,
+            });
         }
         if wanted != me {
             return Err(Refused::OtherBroker { wanted, here: me });
         }
-        Ok(Self { secret, from, hello, nonce: random })
+        Ok(Self {
+            secret,
+            from,
+            hello,
+            nonce: random,
+        })
     }
 
     /// The frame that answers the dialer's first one.
     pub(crate) fn challenge(&self) -> Bytes {
         let mut frame = BytesMut::from(&MAGIC[..]);
         frame.put_slice(&self.nonce);
-        frame.put_slice(&self.secret.mac("acceptor", &self.hello, &self.nonce).finalize().into_bytes());
+        frame.put_slice(
+            &self
+                .secret
+                .mac("acceptor", &self.hello, &self.nonce)
+                .finalize()
+                .into_bytes(),
+        );
         frame.freeze()
     }
 

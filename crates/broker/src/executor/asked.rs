@@ -1,0 +1,124 @@
+//! What waits for the controller's answer, and what becomes of it.
+
+use std::collections::BTreeMap;
+
+use cluster::{ControllerReply, DeleteTopics, Refusal, Token};
+use disk::Disk;
+use kafka_protocol::messages::{CreateTopicsRequest, MetadataRequest};
+use record::BrokerId;
+
+use super::Executor;
+use crate::handlers::{create_topics, delete_topics, metadata};
+use crate::peer_wire::{self, AskKind};
+use crate::{Clock, Output, RequestId};
+
+/// Who waits.
+pub(super) enum Asked {
+    /// Another broker.
+    Peer {
+        from: BrokerId,
+        correlation_id: i32,
+        kind: AskKind,
+    },
+    /// A client's CreateTopics.
+    CreateTopics {
+        id: RequestId,
+        version: i16,
+        request: CreateTopicsRequest,
+    },
+    /// A client's DeleteTopics.
+    DeleteTopics {
+        id: RequestId,
+        version: i16,
+        asked: DeleteTopics,
+    },
+    /// A client's Metadata that creates topics.
+    Metadata {
+        id: RequestId,
+        version: i16,
+        request: MetadataRequest,
+        topics: Vec<String>,
+    },
+    /// Whoever waits in [`super::ProducerIds`].
+    ProducerIds,
+}
+
+impl<D: Disk> Executor<D> {
+    pub(super) fn on_answer(
+        &mut self,
+        token: Token,
+        reply: ControllerReply,
+        _now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        // A client that is gone has taken its question along.
+        let Some(asked) = self.asked.remove(&token) else {
+            return;
+        };
+        match asked {
+            Asked::Peer {
+                from,
+                correlation_id,
+                kind,
+            } => {
+                if self.peers.is_connected(from) {
+                    let frame = peer_wire::encode_response(correlation_id, kind, &reply);
+                    out.push(Output::PeerFrame { to: from, frame });
+                }
+            }
+            Asked::CreateTopics { id, version, request } => {
+                let body = create_topics::answer(&request, reply, &self.settings.serving, version);
+                out.push(Output::Respond {
+                    request: id,
+                    body: body.into(),
+                });
+            }
+            Asked::DeleteTopics { id, version, asked } => {
+                let body = delete_topics::answer(&asked, reply, version).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::Metadata {
+                id,
+                version,
+                request,
+                topics,
+            } => {
+                let refused = refusals(topics, reply);
+                let listener = &self.settings.serving.listener;
+                let body = metadata::answer(self.node.metadata(), listener, &request, version, &refused);
+                out.push(Output::Respond {
+                    request: id,
+                    body: body.into(),
+                });
+            }
+            Asked::ProducerIds => {
+                let answers = match reply {
+                    ControllerReply::ProducerIds { first, count } => self.producer_ids.on_block(first, count),
+                    _ => self.producer_ids.on_refused(),
+                };
+                let respond = |(request, body): (RequestId, _)| Output::Respond {
+                    request,
+                    body: crate::Response::from(body),
+                };
+                out.extend(answers.into_iter().map(respond));
+            }
+        }
+    }
+}
+
+/// Why topics were not created by asking for them; one that exists already is as good as created.
+fn refusals(topics: Vec<String>, reply: ControllerReply) -> BTreeMap<String, Option<Refusal>> {
+    match reply {
+        ControllerReply::CreateTopics(results) => {
+            let refusal = |refusal: Refusal| {
+                (refusal.code != cluster::ErrorCode::TopicAlreadyExists).then_some(refusal)
+            };
+            results
+                .into_iter()
+                .map(|topic| (topic.name, topic.result.err().and_then(refusal)))
+                .collect()
+        }
+        // Nobody decided: clients ask again for a topic whose leader isn't known yet.
+        _ => topics.into_iter().map(|topic| (topic, None)).collect(),
+    }
+}

@@ -1,0 +1,259 @@
+//! Clients' requests.
+
+use std::collections::BTreeMap;
+
+use cluster::{ControllerRequest, CreateTopics, Millis};
+use disk::Disk;
+use kafka_protocol::messages::{
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
+    ProduceRequest,
+};
+use record::BrokerEpoch;
+
+use super::asked::Asked;
+use super::{Executor, millis};
+use crate::fetch_waits::WaitingFetch;
+use crate::handlers::describe_configs::DescribeConfigs;
+use crate::handlers::fetch::{Fetch, Found};
+use crate::handlers::init_producer_id::Outcome;
+use crate::handlers::produce::Produce;
+use crate::handlers::{
+    api_versions, create_topics, delete_topics, describe_cluster, find_coordinator, list_offsets, metadata,
+    offset_for_leader_epoch,
+};
+use crate::{Clock, Output, Request, RequestId, Response};
+
+/// How long a client that asked for a topic's metadata waits for the topic to be created.
+const AUTO_CREATE_TIMEOUT: Millis = Millis(5_000);
+
+impl<D: Disk> Executor<D> {
+    pub(super) fn on_client(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        body: Request,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let metadata = self.node.metadata();
+        let serving = &self.settings.serving;
+        let response: Response = match body {
+            Request::UnknownApiVersions => api_versions::answer(metadata, version, true).into(),
+            Request::ApiVersions(_) => api_versions::answer(metadata, version, false).into(),
+            Request::FindCoordinator(request) => find_coordinator::answer(request, version).into(),
+            Request::DescribeCluster(request) => {
+                describe_cluster::answer(metadata, &serving.listener, &request, version).into()
+            }
+            Request::DescribeConfigs(request) => {
+                let (me, default_partitions) = (self.settings.node.id, self.settings.node.default_partitions);
+                DescribeConfigs {
+                    metadata,
+                    serving,
+                    me,
+                    default_partitions,
+                }
+                .answer(&request, version)
+                .into()
+            }
+            Request::ListOffsets(request) => {
+                list_offsets::answer(&mut self.replicas, metadata, &request, version).into()
+            }
+            Request::OffsetForLeaderEpoch(request) => {
+                offset_for_leader_epoch::answer(&mut self.replicas, metadata, &request).into()
+            }
+            Request::Produce(request) => return self.on_produce(id, version, request, now, out),
+            Request::Fetch(request) => return self.on_fetch(id, version, request, now, out),
+            Request::Metadata(request) => return self.on_metadata(id, version, request, now, out),
+            Request::CreateTopics(request) => return self.on_create_topics(id, version, request, now, out),
+            Request::DeleteTopics(request) => return self.on_delete_topics(id, version, &request, now, out),
+            Request::InitProducerId(request) => return self.on_init_producer_id(id, &request, now, out),
+        };
+        out.push(Output::Respond {
+            request: id,
+            body: response,
+        });
+    }
+
+    pub(super) fn on_client_gone(&mut self, connection: u64) {
+        self.fetches.on_gone(connection);
+        self.producer_ids.on_gone(connection);
+        self.asked.retain(|_, asked| match asked {
+            Asked::CreateTopics { id, .. } | Asked::DeleteTopics { id, .. } | Asked::Metadata { id, .. } => {
+                id.connection != connection
+            }
+            Asked::Peer { .. } | Asked::ProducerIds => true,
+        });
+    }
+
+    /// Answers a Fetch with whatever there is now.
+    pub(super) fn finish_fetch(&mut self, fetch: WaitingFetch, out: &mut Vec<Output>) {
+        let found = self.find(&fetch.request, fetch.version);
+        out.push(Output::Respond {
+            request: fetch.id,
+            body: found.response.into(),
+        });
+    }
+
+    fn on_produce(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        request: ProduceRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let acks = request.acks;
+        let produce = Produce {
+            replicas: &mut self.replicas,
+            metadata: self.node.metadata(),
+            serving: &self.settings.serving,
+            has_session: self.node.has_session(now.monotonic),
+            now: now.wall,
+        };
+        let produced = produce.append(request, version);
+        out.push(match (acks, produced.refused) {
+            (0, false) => Output::NoResponse { request: id },
+            (0, true) => Output::Hangup { request: id },
+            _ => Output::Respond {
+                request: id,
+                body: produced.response.into(),
+            },
+        });
+        for (key, bytes) in produced.appended {
+            for fetch in self.fetches.on_append(key, bytes) {
+                self.finish_fetch(fetch, out);
+            }
+        }
+    }
+
+    fn on_fetch(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        request: FetchRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let found = self.find(&request, version);
+        let wanted = usize::try_from(request.min_bytes).unwrap_or(0);
+        let longest = millis(self.settings.serving.fetch_max_wait);
+        let wait = Millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(longest);
+        if found.urgent || found.bytes >= wanted || wait == Millis(0) || found.partitions.is_empty() {
+            out.push(Output::Respond {
+                request: id,
+                body: found.response.into(),
+            });
+            return;
+        }
+        self.fetches.add(WaitingFetch {
+            id,
+            version,
+            request,
+            deadline: now.monotonic.plus(wait),
+            missing_bytes: wanted - found.bytes,
+            partitions: found.partitions,
+        });
+    }
+
+    fn find(&mut self, request: &FetchRequest, version: i16) -> Found {
+        let fetch = Fetch {
+            replicas: &mut self.replicas,
+            metadata: self.node.metadata(),
+            listener: &self.settings.serving.listener,
+            max_bytes: usize::try_from(self.settings.serving.fetch_max_bytes).unwrap_or(0),
+        };
+        fetch.find(request, version)
+    }
+
+    fn on_metadata(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        request: MetadataRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let missing = if self.settings.serving.auto_create_topics {
+            metadata::to_create(self.node.metadata(), &request, version, &mut self.random)
+        } else {
+            Vec::new()
+        };
+        if missing.is_empty() {
+            let listener = &self.settings.serving.listener;
+            let body = metadata::answer(
+                self.node.metadata(),
+                listener,
+                &request,
+                version,
+                &BTreeMap::new(),
+            );
+            out.push(Output::Respond {
+                request: id,
+                body: body.into(),
+            });
+            return;
+        }
+        let topics = missing.iter().map(|topic| topic.name.clone()).collect();
+        let create = CreateTopics {
+            topics: missing,
+            validate_only: false,
+            timeout: AUTO_CREATE_TIMEOUT,
+        };
+        let asked = Asked::Metadata {
+            id,
+            version,
+            request,
+            topics,
+        };
+        self.ask(ControllerRequest::CreateTopics(create), asked, now, out);
+    }
+
+    fn on_create_topics(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        request: CreateTopicsRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let create = create_topics::ask(&request, &mut self.random);
+        let asked = Asked::CreateTopics { id, version, request };
+        self.ask(ControllerRequest::CreateTopics(create), asked, now, out);
+    }
+
+    fn on_delete_topics(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        request: &DeleteTopicsRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let asked = delete_topics::ask(request, version);
+        let delete = ControllerRequest::DeleteTopics(asked.clone());
+        self.ask(delete, Asked::DeleteTopics { id, version, asked }, now, out);
+    }
+
+    fn on_init_producer_id(
+        &mut self,
+        id: RequestId,
+        request: &InitProducerIdRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        match self.producer_ids.on_request(id, request) {
+            Outcome::Done(response) => out.push(Output::Respond {
+                request: id,
+                body: response.into(),
+            }),
+            Outcome::Waits => {}
+            Outcome::AskForBlock => {
+                let broker = self.settings.node.id;
+                let registered = self.node.metadata().brokers.get(&broker);
+                let broker_epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
+                let request = ControllerRequest::AllocateProducerIds { broker, broker_epoch };
+                self.ask(request, Asked::ProducerIds, now, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Fetch (1): whole batches as they lie on disk.
+//!
+//! Fetch sessions (KIP-227) are answered with session id 0, which tells clients to name all partitions
+//! in every request; an older session id is refused, so that no client relies on what isn't kept.
+
+use cluster::Metadata;
+use disk::Disk;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::{
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use kafka_protocol::protocol::StrBytes;
+use record::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+
+use crate::handlers::leader_hint::LeaderHint;
+use crate::replicas::{Key, Refusal, Replicas, read_refusal};
+
+#[cfg(test)]
+mod tests;
+
+const READ_COMMITTED: i8 = 1;
+/// Session epochs of requests that name all their partitions.
+const FULL_EPOCHS: [i32; 2] = [-1, 0];
+
+/// What a Fetch uses.
+pub(crate) struct Fetch<'a, D: Disk> {
+    pub(crate) replicas: &'a mut Replicas<D>,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) listener: &'a str,
+    pub(crate) max_bytes: usize,
+}
+
+/// What a Fetch found.
+pub(crate) struct Found {
+    pub(crate) response: FetchResponse,
+    /// Bytes of records in it.
+    pub(crate) bytes: usize,
+    /// It holds something that the client must hear of at once.
+    pub(crate) urgent: bool,
+    /// The partitions that may be waited for.
+    pub(crate) partitions: Vec<Key>,
+}
+
+/// What limits the rest of a response.
+struct Budget {
+    left: usize,
+    /// The first records are given however large their batch is, or a client could never go on.
+    first: bool,
+}
+
+impl<D: Disk> Fetch<'_, D> {
+    /// Reads what there is.
+    pub(crate) fn find(mut self, request: &FetchRequest, version: i16) -> Found {
+        if version >= 7 && !FULL_EPOCHS.contains(&request.session_epoch) {
+            return Found::refused(ResponseError::FetchSessionIdNotFound);
+        }
+        let asked = usize::try_from(request.max_bytes).unwrap_or(0);
+        let mut budget = Budget {
+            left: asked.min(self.max_bytes),
+            first: true,
+        };
+        let replica_id = if version >= 15 {
+            request.replica_state.replica_id.0
+        } else {
+            request.replica_id.0
+        };
+        let mut found = Found::new();
+        let mut hint = LeaderHint::new(self.metadata, self.listener);
+        for topic in &request.topics {
+            let id = self.topic_id(topic, version);
+            let mut answers = Vec::with_capacity(topic.partitions.len());
+            for partition in &topic.partitions {
+                let result = if replica_id >= 0 {
+                    Err(Refusal::from(ResponseError::ClusterAuthorizationFailed))
+                } else {
+                    id.clone()
+                        .and_then(|id| self.partition(id, partition, &mut budget))
+                };
+                let index = PartitionIndex(partition.partition);
+                answers.push(match result {
+                    Ok(data) => {
+                        found.bytes += data.records.as_ref().map_or(0, bytes::Bytes::len);
+                        found.urgent |= data.diverging_epoch.epoch >= 0;
+                        found.partitions.extend(id.as_ref().ok().map(|id| (*id, index)));
+                        data.with_aborted_transactions(
+                            (request.isolation_level == READ_COMMITTED).then(Vec::new),
+                        )
+                    }
+                    Err(refusal) => {
+                        found.urgent = true;
+                        refused(partition, &refusal, id.as_ref().ok().copied(), version, &mut hint)
+                    }
+                });
+            }
+            let mut answer = FetchableTopicResponse::default().with_partitions(answers);
+            if version >= 13 {
+                answer.topic_id = topic.topic_id;
+            } else {
+                answer.topic = topic.topic.clone();
+            }
+            found.response.responses.push(answer);
+        }
+        if version >= 16 {
+            found.response.node_endpoints = endpoints(&hint);
+        }
+        found
+    }
+
+    fn topic_id(&self, topic: &FetchTopic, version: i16) -> Result<TopicId, Refusal> {
+        if version < 13 {
+            let topic = self
+                .metadata
+                .topic(&topic.topic)
+                .ok_or(ResponseError::UnknownTopicOrPartition)?;
+            return Ok(topic.id);
+        }
+        let id = TopicId(topic.topic_id);
+        if self.metadata.topics.contains_key(&id) {
+            Ok(id)
+        } else {
+            Err(ResponseError::UnknownTopicId.into())
+        }
+    }
+
+    fn partition(
+        &mut self,
+        topic: TopicId,
+        asked: &FetchPartition,
+        budget: &mut Budget,
+    ) -> Result<PartitionData, Refusal> {
+        let index = PartitionIndex(asked.partition);
+        self.metadata
+            .partition(topic, index)
+            .ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let replica = self.replicas.leader((topic, index), asked.current_leader_epoch)?;
+        let (log, high_watermark) = (replica.log()?, replica.high_watermark());
+        let mut data = PartitionData::default()
+            .with_partition_index(asked.partition)
+            .with_high_watermark(high_watermark.0)
+            .with_last_stable_offset(high_watermark.0)
+            .with_log_start_offset(log.start_offset().0)
+            .with_records(Some(bytes::Bytes::new()));
+        if asked.last_fetched_epoch >= 0 {
+            let epoch = LeaderEpoch(asked.last_fetched_epoch);
+            let (found, end) = log
+                .end_offset_for_epoch(epoch)
+                .ok_or(ResponseError::OffsetOutOfRange)?;
+            if found < epoch || end.0 < asked.fetch_offset {
+                let diverging = EpochEndOffset::default()
+                    .with_epoch(found.0)
+                    .with_end_offset(end.0);
+                return Ok(data.with_diverging_epoch(diverging));
+            }
+        }
+        let limit = usize::try_from(asked.partition_max_bytes)
+            .unwrap_or(0)
+            .min(budget.left);
+        let from = Offset(asked.fetch_offset);
+        if limit == 0 && !budget.first && (log.start_offset()..=high_watermark).contains(&from) {
+            return Ok(data);
+        }
+        let records = log
+            .read(from, limit, high_watermark)
+            .map_err(|e| read_refusal(&e))?;
+        if records.len() > limit && !budget.first {
+            return Ok(data);
+        }
+        if !records.is_empty() {
+            budget.first = false;
+            budget.left = budget.left.saturating_sub(records.len());
+        }
+        data.records = Some(records);
+        Ok(data)
+    }
+}
+
+impl Found {
+    fn new() -> Self {
+        Self {
+            response: FetchResponse::default(),
+            bytes: 0,
+            urgent: false,
+            partitions: Vec::new(),
+        }
+    }
+
+    fn refused(error: ResponseError) -> Self {
+        let response = FetchResponse::default().with_error_code(error.code());
+        Self {
+            response,
+            urgent: true,
+            ..Self::new()
+        }
+    }
+}
+
+fn refused(
+    asked: &FetchPartition,
+    refusal: &Refusal,
+    topic: Option<TopicId>,
+    version: i16,
+    hint: &mut LeaderHint<'_>,
+) -> PartitionData {
+    let mut data = PartitionData::default()
+        .with_partition_index(asked.partition)
+        .with_error_code(refusal.error.code())
+        .with_high_watermark(-1)
+        .with_last_stable_offset(-1)
+        .with_log_start_offset(-1)
+        .with_records(Some(bytes::Bytes::new()));
+    if version >= 12
+        && let Some((leader, epoch)) = hint.leader(refusal, topic, PartitionIndex(asked.partition))
+    {
+        data.current_leader = LeaderIdAndEpoch::default()
+            .with_leader_id(leader.0.into())
+            .with_leader_epoch(epoch.0);
+    }
+    data
+}
+
+fn endpoints(hint: &LeaderHint<'_>) -> Vec<NodeEndpoint> {
+    hint.endpoints()
+        .map(|(id, host, port)| {
+            NodeEndpoint::default()
+                .with_node_id(id.0.into())
+                .with_host(StrBytes::from_string(host.to_owned()))
+                .with_port(i32::from(port))
+        })
+        .collect()
+}

@@ -1,0 +1,121 @@
+//! ListOffsets (2): offsets by time, and both ends.
+
+use cluster::Metadata;
+use disk::Disk;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use record::{Batch, LeaderEpoch, Offset, PartitionIndex, Timestamp};
+
+use crate::replicas::{Refusal, Replica, Replicas, read_refusal};
+
+#[cfg(test)]
+mod tests;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+/// With tiered storage: where the local log begins. All of it is local here.
+const EARLIEST_LOCAL: i64 = -4;
+/// With tiered storage: where what was moved away ends. Nothing ever is.
+const LATEST_TIERED: i64 = -5;
+
+/// The answer.
+pub(crate) fn answer<D: Disk>(
+    replicas: &mut Replicas<D>,
+    metadata: &Metadata,
+    request: &ListOffsetsRequest,
+    version: i16,
+) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|asked| {
+            let response =
+                ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+            match partition(replicas, metadata, topic, asked, version) {
+                Ok((timestamp, offset, epoch)) => response
+                    .with_timestamp(timestamp.0)
+                    .with_offset(offset.0)
+                    .with_leader_epoch(if version >= 4 { epoch.0 } else { -1 }),
+                Err(refusal) => response.with_error_code(refusal.error.code()),
+            }
+        });
+        ListOffsetsTopicResponse::default()
+            .with_partitions(partitions.collect())
+            .with_name(topic.name.clone())
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+fn partition<D: Disk>(
+    replicas: &mut Replicas<D>,
+    metadata: &Metadata,
+    topic: &ListOffsetsTopic,
+    asked: &ListOffsetsPartition,
+    version: i16,
+) -> Result<(Timestamp, Offset, LeaderEpoch), Refusal> {
+    let id = metadata
+        .topic(&topic.name)
+        .ok_or(ResponseError::UnknownTopicOrPartition)?
+        .id;
+    let index = PartitionIndex(asked.partition_index);
+    metadata
+        .partition(id, index)
+        .ok_or(ResponseError::UnknownTopicOrPartition)?;
+    let client_epoch = if version >= 4 {
+        asked.current_leader_epoch
+    } else {
+        -1
+    };
+    let replica = replicas.leader((id, index), client_epoch)?;
+    find(replica, asked.timestamp, version)
+}
+
+fn find<D: Disk>(
+    replica: &Replica<D>,
+    timestamp: i64,
+    version: i16,
+) -> Result<(Timestamp, Offset, LeaderEpoch), Refusal> {
+    let none = (Timestamp(-1), Offset(-1), LeaderEpoch(-1));
+    let log = replica.log()?;
+    let needs = |least| {
+        if version >= least {
+            Ok(())
+        } else {
+            Err(Refusal::from(ResponseError::UnsupportedVersion))
+        }
+    };
+    let found = match timestamp {
+        LATEST => return Ok((Timestamp(-1), replica.high_watermark(), replica.leader_epoch())),
+        EARLIEST | EARLIEST_LOCAL => {
+            if timestamp == EARLIEST_LOCAL {
+                needs(8)?;
+            }
+            return Ok((Timestamp(-1), log.start_offset(), first_epoch(replica)?));
+        }
+        LATEST_TIERED => {
+            needs(9)?;
+            return Ok(none);
+        }
+        MAX_TIMESTAMP => {
+            needs(7)?;
+            log.max_timestamp()
+        }
+        time if time >= 0 => log.find_timestamp(Timestamp(time)),
+        _ => return Err(ResponseError::UnsupportedVersion.into()),
+    };
+    let found = found.map_err(|e| read_refusal(&e))?;
+    Ok(found.map_or(none, |found| (found.timestamp, found.offset, found.leader_epoch)))
+}
+
+/// The epoch of the first record, or the leader's where there is none.
+fn first_epoch<D: Disk>(replica: &Replica<D>) -> Result<LeaderEpoch, Refusal> {
+    let log = replica.log()?;
+    let first = log
+        .read(log.start_offset(), 0, replica.high_watermark())
+        .map_err(|e| read_refusal(&e))?;
+    let first = Batch::split(first).next().and_then(Result::ok);
+    Ok(first.map_or_else(|| replica.leader_epoch(), |batch| batch.leader_epoch()))
+}

@@ -1,0 +1,72 @@
+//! What this broker has asked others, and who can be reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cluster::{ControllerReply, ControllerRequest, Token};
+use record::BrokerId;
+
+use crate::peer_wire::AskKind;
+
+/// A question to another broker that is not answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ask {
+    to: BrokerId,
+    token: Token,
+    kind: AskKind,
+}
+
+/// Connections to other brokers and what was asked over them.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    connected: BTreeSet<BrokerId>,
+    asks: BTreeMap<i32, Ask>,
+    last_correlation_id: i32,
+}
+
+impl Peers {
+    pub(crate) fn on_connected(&mut self, peer: BrokerId) {
+        self.connected.insert(peer);
+    }
+
+    /// Gives what will never be answered.
+    pub(crate) fn on_lost(&mut self, peer: BrokerId) -> Vec<(Token, ControllerReply)> {
+        self.connected.remove(&peer);
+        let lost: Vec<i32> = self
+            .asks
+            .iter()
+            .filter(|(_, ask)| ask.to == peer)
+            .map(|(id, _)| *id)
+            .collect();
+        let lost = lost.into_iter().filter_map(|id| self.asks.remove(&id));
+        lost.map(|ask| (ask.token, ControllerReply::lost())).collect()
+    }
+
+    pub(crate) fn is_connected(&self, peer: BrokerId) -> bool {
+        self.connected.contains(&peer)
+    }
+
+    /// Takes note of a question; gives the correlation id for its frame.
+    pub(crate) fn on_ask(&mut self, to: BrokerId, token: Token, request: &ControllerRequest) -> i32 {
+        self.last_correlation_id = self.last_correlation_id.wrapping_add(1);
+        self.asks.insert(
+            self.last_correlation_id,
+            Ask {
+                to,
+                token,
+                kind: AskKind::of(request),
+            },
+        );
+        self.last_correlation_id
+    }
+
+    /// What a response of `from` answers; `None` for one that nobody waits for.
+    pub(crate) fn on_response(&mut self, from: BrokerId, correlation_id: i32) -> Option<(Token, AskKind)> {
+        let ask = self
+            .asks
+            .get(&correlation_id)
+            .filter(|ask| ask.to == from)
+            .copied()?;
+        self.asks.remove(&correlation_id);
+        Some((ask.token, ask.kind))
+    }
+}

@@ -1,0 +1,385 @@
+//! The partitions that this broker holds.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cluster::{Metadata, MetadataChange, Topic};
+use disk::{Disk, Kind};
+use kafka_protocol::ResponseError;
+use log::{AppendError, Appended, LogError, Options, Partition, ReadError, Trust};
+use record::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
+
+use crate::folder::{Folder, Left};
+use crate::quorum_store::METADATA_LOG;
+use crate::{Serving, topic_settings};
+
+#[cfg(test)]
+mod tests;
+
+/// One partition of one topic.
+pub(crate) type Key = (TopicId, PartitionIndex);
+
+/// One partition that this broker holds.
+pub(crate) struct Replica<D: Disk> {
+    dir: PathBuf,
+    state: State<D>,
+    /// Under which epoch this broker leads it, while it does.
+    leading: Option<LeaderEpoch>,
+}
+
+enum State<D: Disk> {
+    Online(Partition<D>),
+    /// The files can't be used; why.
+    Offline(String),
+}
+
+/// All partitions that this broker holds.
+pub(crate) struct Replicas<D: Disk> {
+    disk: D,
+    folder: PathBuf,
+    left: Left,
+    serving: Serving,
+    replicas: BTreeMap<Key, Replica<D>>,
+}
+
+/// Why a request to a partition is refused: Kafka's error, and what else is to be said.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) error: ResponseError,
+    pub(crate) message: Option<String>,
+}
+
+impl From<ResponseError> for Refusal {
+    fn from(error: ResponseError) -> Self {
+        Self { error, message: None }
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(error: ResponseError, message: impl Into<String>) -> Self {
+        Self {
+            error,
+            message: Some(message.into()),
+        }
+    }
+}
+
+impl<D: Disk> Replicas<D> {
+    pub(crate) fn new(folder: &Folder<D>, left: Left, serving: Serving) -> Self {
+        let (disk, path) = (folder.disk().clone(), folder.path().to_owned());
+        if let Err(e) = Partition::remove_deleted(&disk, &path) {
+            tracing::warn!("what deleted topics have left could not be removed: {e}");
+        }
+        Self {
+            disk,
+            folder: path,
+            left,
+            serving,
+            replicas: BTreeMap::new(),
+        }
+    }
+
+    /// Does what committed metadata asks for.
+    pub(crate) fn on_change(&mut self, change: &MetadataChange, metadata: &Metadata, now: Timestamp) {
+        match change {
+            MetadataChange::Registered { .. } => self.remove_left_over(metadata),
+            MetadataChange::Fenced(_) => {}
+            MetadataChange::CreateReplica(replica) => {
+                let key = (replica.topic_id, replica.partition);
+                if let Some(topic) = metadata.topics.get(&replica.topic_id)
+                    && !self.replicas.contains_key(&key)
+                {
+                    let dir = self
+                        .folder
+                        .join(format!("{}-{}", replica.topic, replica.partition));
+                    let state = self.open(dir.clone(), topic, now, self.trust());
+                    self.replicas.insert(
+                        key,
+                        Replica {
+                            dir,
+                            state,
+                            leading: None,
+                        },
+                    );
+                }
+            }
+            MetadataChange::DeleteReplica(replica) => {
+                if let Some(replica) = self.replicas.remove(&(replica.topic_id, replica.partition)) {
+                    replica.delete();
+                }
+            }
+            MetadataChange::BecomeLeader {
+                replica,
+                leader_epoch,
+            } => {
+                if let Some(replica) = self.replicas.get_mut(&(replica.topic_id, replica.partition)) {
+                    replica.lead(*leader_epoch);
+                }
+            }
+            MetadataChange::Resign { replica, .. } => {
+                if let Some(replica) = self.replicas.get_mut(&(replica.topic_id, replica.partition)) {
+                    replica.leading = None;
+                }
+            }
+            MetadataChange::ConfigChanged { topic_id } => {
+                if let Some(topic) = metadata.topics.get(topic_id) {
+                    self.configure(topic);
+                }
+            }
+        }
+    }
+
+    /// The partition, if this broker leads it and the client's knowledge of its epoch (-1 for none) is
+    /// the same.
+    pub(crate) fn leader(&mut self, key: Key, client_epoch: i32) -> Result<&mut Replica<D>, Refusal> {
+        let replica = self
+            .replicas
+            .get_mut(&key)
+            .ok_or(ResponseError::NotLeaderOrFollower)?;
+        let epoch = replica.leading.ok_or(ResponseError::NotLeaderOrFollower)?;
+        if client_epoch >= 0 && client_epoch < epoch.0 {
+            return Err(ResponseError::FencedLeaderEpoch.into());
+        }
+        if client_epoch > epoch.0 {
+            return Err(ResponseError::UnknownLeaderEpoch.into());
+        }
+        Ok(replica)
+    }
+
+    /// Removes old segments and forgets idle producers.
+    pub(crate) fn maintain(&mut self, now: Timestamp) {
+        for replica in self.replicas.values_mut() {
+            let State::Online(log) = &mut replica.state else {
+                continue;
+            };
+            log.expire_producers(now);
+            let up_to = log.end_offset();
+            match log.apply_retention(now, up_to) {
+                Ok(0) => {}
+                Ok(bytes) => {
+                    tracing::info!(partition = %replica.dir.display(), bytes, "removed old segments")
+                }
+                Err(e) => tracing::warn!(partition = %replica.dir.display(), "retention failed: {e}"),
+            }
+        }
+    }
+
+    /// Opens again what went offline, so that a broker recovers by itself once its disk does.
+    pub(crate) fn reopen(&mut self, metadata: &Metadata, now: Timestamp) {
+        let offline: Vec<Key> = self
+            .replicas
+            .iter()
+            .filter(|(_, replica)| replica.is_offline())
+            .map(|(key, _)| *key)
+            .collect();
+        for key in offline {
+            let Some(topic) = metadata.topics.get(&key.0) else {
+                continue;
+            };
+            let Some(Replica { dir, leading, .. }) = self.replicas.remove(&key) else {
+                continue;
+            };
+            // This process has written since the folder was opened, whatever it was like then.
+            let trust = if self.trust() == Trust::Nothing {
+                Trust::Nothing
+            } else {
+                Trust::SameBoot
+            };
+            let state = self.open(dir.clone(), topic, now, trust);
+            let mut replica = Replica {
+                dir,
+                state,
+                leading: None,
+            };
+            if let Some(epoch) = leading {
+                replica.lead(epoch);
+            }
+            self.replicas.insert(key, replica);
+        }
+    }
+
+    /// Flushes all.
+    pub(crate) fn close(self) -> Result<(), LogError> {
+        for replica in self.replicas.into_values() {
+            if let State::Online(log) = replica.state {
+                log.close()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn trust(&self) -> Trust {
+        match self.left {
+            Left::New | Left::SameBoot => Trust::SameBoot,
+            Left::Closed => Trust::CleanStop,
+            Left::OtherBoot => Trust::Nothing,
+        }
+    }
+
+    fn open(&self, dir: PathBuf, topic: &Topic, now: Timestamp, trust: Trust) -> State<D> {
+        let options = topic_settings::log_options(topic, &self.serving);
+        match Partition::open(self.disk.clone(), dir.clone(), options, now, trust) {
+            Ok((log, recovery)) => {
+                if let Some(cut) = &recovery.cut {
+                    let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
+                    tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
+                }
+                State::Online(log)
+            }
+            Err(e) => {
+                tracing::error!(partition = %dir.display(), "offline: {e}");
+                State::Offline(e.to_string())
+            }
+        }
+    }
+
+    fn remove(&self, dir: PathBuf) {
+        let opened = Partition::open(
+            self.disk.clone(),
+            dir.clone(),
+            Options::default(),
+            Timestamp(0),
+            Trust::CleanStop,
+        );
+        if let Err(e) = opened.and_then(|(log, _)| log.delete()) {
+            tracing::warn!(partition = %dir.display(), "not removed, the next start tries again: {e}");
+        }
+    }
+
+    fn configure(&mut self, topic: &Topic) {
+        let options = topic_settings::log_options(topic, &self.serving);
+        for replica in self
+            .replicas
+            .range_mut((topic.id, PartitionIndex(0))..)
+            .map_while(|(key, replica)| (key.0 == topic.id).then_some(replica))
+        {
+            if let State::Online(log) = &mut replica.state {
+                log.set_options(options.clone());
+            }
+        }
+    }
+
+    /// Deletes folders of topics that were deleted while this broker was away.
+    fn remove_left_over(&self, metadata: &Metadata) {
+        let entries = match self.disk.read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(e) => {
+                tracing::warn!(folder = %self.folder.display(), "can't be listed: {e}");
+                return;
+            }
+        };
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::Dir && entry.name != METADATA_LOG)
+        {
+            let dir = self.folder.join(&entry.name);
+            let known = match Partition::read_topic_id(&self.disk, &dir) {
+                Ok(Some(id)) => metadata.topics.contains_key(&id),
+                Ok(None) => true,
+                Err(e) => {
+                    tracing::warn!(partition = %dir.display(), "left alone: {e}");
+                    true
+                }
+            };
+            if !known {
+                tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
+                self.remove(dir);
+            }
+        }
+    }
+}
+
+impl<D: Disk> Replica<D> {
+    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
+        self.leading.unwrap_or(LeaderEpoch(-1))
+    }
+
+    /// Without replication everything that was appended is committed.
+    pub(crate) fn high_watermark(&self) -> Offset {
+        match &self.state {
+            State::Online(log) => log.end_offset(),
+            State::Offline(_) => Offset(-1),
+        }
+    }
+
+    /// The files, for reading.
+    pub(crate) fn log(&self) -> Result<&Partition<D>, Refusal> {
+        match &self.state {
+            State::Online(log) => Ok(log),
+            State::Offline(reason) => Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone())),
+        }
+    }
+
+    /// Appends batches that clients may write.
+    pub(crate) fn append(&mut self, batches: &mut [u8], now: Timestamp) -> Result<Appended, Refusal> {
+        let epoch = self.leading.ok_or(ResponseError::NotLeaderOrFollower)?;
+        let log = match &mut self.state {
+            State::Online(log) => log,
+            State::Offline(reason) => {
+                return Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone()));
+            }
+        };
+        log.append_as_leader(batches, epoch, now).map_err(|e| {
+            if matches!(e, AppendError::Io(_)) {
+                tracing::error!(partition = %self.dir.display(), "{e}");
+            }
+            append_refusal(&e)
+        })
+    }
+
+    fn lead(&mut self, epoch: LeaderEpoch) {
+        self.leading = Some(epoch);
+        let State::Online(log) = &mut self.state else {
+            return;
+        };
+        if let Err(e) = log.begin_epoch(epoch) {
+            tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
+            self.state = State::Offline(e.to_string());
+        }
+    }
+
+    fn is_offline(&self) -> bool {
+        match &self.state {
+            State::Online(log) => log.offline().is_some(),
+            State::Offline(_) => true,
+        }
+    }
+
+    fn delete(self) {
+        if let State::Online(log) = self.state
+            && let Err(e) = log.delete()
+        {
+            tracing::warn!(partition = %self.dir.display(), "not deleted wholly, the next start tries again: {e}");
+        }
+    }
+}
+
+fn append_refusal(e: &AppendError) -> Refusal {
+    let error = match e {
+        AppendError::Corrupt(_) => ResponseError::CorruptMessage,
+        AppendError::InvalidRecord(_) => ResponseError::InvalidRecord,
+        AppendError::UnsupportedCompression(_) => ResponseError::UnsupportedCompressionType,
+        AppendError::UnsupportedFormat(_) => ResponseError::UnsupportedForMessageFormat,
+        AppendError::MessageTooLarge { .. } => ResponseError::MessageTooLarge,
+        AppendError::RecordListTooLarge { .. } => ResponseError::RecordListTooLarge,
+        AppendError::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
+        AppendError::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
+        AppendError::StaleLeaderEpoch { .. } => ResponseError::NotLeaderOrFollower,
+        AppendError::TransactionsUnsupported => ResponseError::InvalidTxnState,
+        AppendError::UnexpectedOffset { .. } => ResponseError::UnknownServerError,
+        AppendError::DiskFull(_) | AppendError::Io(_) | AppendError::Offline(_) => {
+            ResponseError::KafkaStorageError
+        }
+    };
+    Refusal::new(error, e.to_string())
+}
+
+/// What a failed read means to a client.
+pub(crate) fn read_refusal(e: &ReadError) -> Refusal {
+    let error = match e {
+        ReadError::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
+        ReadError::Corrupt { .. } => ResponseError::CorruptMessage,
+        ReadError::Io(_) | ReadError::Offline(_) => ResponseError::KafkaStorageError,
+    };
+    Refusal::new(error, e.to_string())
+}
