@@ -119,7 +119,7 @@ impl Default for Limits {
             connections: 10_000,
             in_flight: 64,
             request_bytes: 8 << 20,
-            produce_bytes: 32 << 20,
+            produce_bytes: 16 << 20,
             buffered_bytes: 256 << 20,
             idle: Duration::from_secs(600),
             transfer: Duration::from_secs(60),

@@ -52,12 +52,21 @@ impl FrameReader {
     }
 
     /// The next frame without its length; `None` where the other side closed between two frames.
+    pub(crate) async fn next(&mut self, limit: usize) -> Result<Option<Bytes>, FrameError> {
+        match self.head(|_| limit).await? {
+            Some(len) => self.body(len).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The length of the next frame, whose [`FrameReader::body`] must be taken then; `None` where the
+    /// other side closed between two frames.
     ///
     /// `limit` says, from the first four bytes of the frame, how long it may be.
-    pub(crate) async fn next(
+    pub(crate) async fn head(
         &mut self,
         limit: impl Fn([u8; 4]) -> usize,
-    ) -> Result<Option<Bytes>, FrameError> {
+    ) -> Result<Option<usize>, FrameError> {
         if self.buffer.is_empty() {
             let seconds = self.idle.as_secs();
             // No buffer is held for a connection that is silent.
@@ -65,19 +74,30 @@ impl FrameReader {
                 .await
                 .map_err(|_| FrameError::Idle { seconds })??;
         }
-        let (complete, seconds) = (self.complete, self.complete.as_secs());
-        let mut len = 0;
-        match timeout(complete, self.read(limit, &mut len)).await {
-            Ok(result) => result,
-            Err(_) => Err(FrameError::Slow { len, seconds }),
+        let seconds = self.complete.as_secs();
+        let head = timeout(self.complete, self.read_head(limit)).await;
+        head.map_err(|_| FrameError::Slow {
+            len: self.buffer.len(),
+            seconds,
+        })?
+    }
+
+    /// The frame after its head.
+    pub(crate) async fn body(&mut self, len: usize) -> Result<Bytes, FrameError> {
+        let seconds = self.complete.as_secs();
+        let body = timeout(self.complete, self.read_body(len)).await;
+        body.map_err(|_| FrameError::Slow { len, seconds })?
+    }
+
+    /// Waits until the other side closes, or writes where nothing is to be written.
+    pub(crate) async fn closed(&mut self) -> FrameError {
+        match self.stream.read(&mut [0]).await {
+            Ok(_) => cut_short(),
+            Err(e) => FrameError::Io(e),
         }
     }
 
-    async fn read(
-        &mut self,
-        limit: impl Fn([u8; 4]) -> usize,
-        len: &mut usize,
-    ) -> Result<Option<Bytes>, FrameError> {
+    async fn read_head(&mut self, limit: impl Fn([u8; 4]) -> usize) -> Result<Option<usize>, FrameError> {
         while self.buffer.len() < 8 {
             self.buffer.reserve(BLOCK);
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
@@ -86,19 +106,19 @@ impl FrameReader {
             }
         }
         let declared = i32::from_be_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]);
-        *len = usize::try_from(declared).map_err(|_| FrameError::Length { len: declared })?;
-        if *len < 4 {
+        let len = usize::try_from(declared).map_err(|_| FrameError::Length { len: declared })?;
+        if len < 4 {
             return Err(FrameError::Length { len: declared });
         }
         let limit = limit([self.buffer[4], self.buffer[5], self.buffer[6], self.buffer[7]]);
-        if *len > limit {
-            return Err(FrameError::TooLong { len: *len, limit });
+        if len > limit {
+            return Err(FrameError::TooLong { len, limit });
         }
         self.buffer.advance(4);
-        self.body(*len).await.map(Some)
+        Ok(Some(len))
     }
 
-    async fn body(&mut self, len: usize) -> Result<Bytes, FrameError> {
+    async fn read_body(&mut self, len: usize) -> Result<Bytes, FrameError> {
         if len <= BLOCK {
             while self.buffer.len() < len {
                 self.buffer.reserve(len - self.buffer.len());

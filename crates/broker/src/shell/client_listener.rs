@@ -1,0 +1,59 @@
+//! Takes connections of clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::connection::Connection;
+use super::executor_thread::{Submission, Submissions};
+use crate::{Input, Limits};
+
+/// What the connections of one listener share.
+pub(crate) struct ClientListener {
+    pub(crate) limits: Limits,
+    pub(crate) submissions: Submissions,
+}
+
+impl ClientListener {
+    /// Accepts until the task is dropped.
+    pub(crate) async fn run(self, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(self.limits.connections));
+        let memory = Arc::new(Semaphore::new(self.limits.buffered_bytes));
+        let limits = Arc::new(self.limits);
+        let mut last = 0;
+        loop {
+            let (stream, address) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(e) => {
+                    tracing::warn!("a client was not accepted: {e}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = room.clone().try_acquire_owned() else {
+                tracing::warn!(client = %address, "closed: {} clients are connected already", limits.connections);
+                continue;
+            };
+            last += 1;
+            let connection = Connection {
+                id: last,
+                address,
+                limits: limits.clone(),
+                memory: memory.clone(),
+                submissions: self.submissions.clone(),
+            };
+            let submissions = self.submissions.clone();
+            tokio::spawn(async move {
+                let id = connection.id;
+                connection.serve(stream).await;
+                // What it waits for is dropped; without an executor nothing waits.
+                let _ = submissions
+                    .send(Submission::Input(Input::ClientGone { connection: id }))
+                    .await;
+                drop(permit);
+            });
+        }
+    }
+}

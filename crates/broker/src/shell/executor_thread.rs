@@ -1,0 +1,191 @@
+//! The thread that owns the executor: inputs in by one bounded queue, outputs to whom they are for.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cluster::{Millis, TICK};
+use disk::Disk;
+use record::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::peer_link::PeerLinks;
+use crate::{BrokerError, Clock, Executor, Input, Output, RequestId, Response};
+
+/// Inputs that wait for the executor; whoever brings one more waits, and reads no more from its socket.
+const QUEUE: usize = 256;
+/// Inputs that are taken from the queue at once.
+const BATCH: usize = 64;
+/// How long a stopping broker waits for its partitions to be given to others.
+const HAND_OVER: Duration = Duration::from_secs(1);
+
+/// What becomes of a client's request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Respond(Response),
+    /// Nothing is sent.
+    None,
+    /// The connection is closed.
+    Hangup,
+}
+
+/// What goes to the executor.
+pub(crate) enum Submission {
+    Input(Input),
+    /// A client's request, and where its answer goes.
+    Request(Input, RequestId, oneshot::Sender<Answer>),
+    /// Close everything and end.
+    Stop,
+}
+
+pub(crate) type Submissions = mpsc::Sender<Submission>;
+
+/// The queue to the executor.
+pub(crate) fn queue() -> (Submissions, mpsc::Receiver<Submission>) {
+    mpsc::channel(QUEUE)
+}
+
+/// The clocks of this machine.
+pub(crate) struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Clock {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock {
+            monotonic: Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            wall: Timestamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
+
+    fn instant(&self, at: Millis) -> Instant {
+        self.start + Duration::from_millis(at.0)
+    }
+}
+
+/// Everything of the thread.
+pub(crate) struct ExecutorThread<D: Disk> {
+    pub(crate) executor: Executor<D>,
+    pub(crate) clock: SystemClock,
+    pub(crate) submissions: mpsc::Receiver<Submission>,
+    pub(crate) links: PeerLinks,
+    /// Told once, when the broker is registered and counts as alive.
+    pub(crate) ready: Option<oneshot::Sender<()>>,
+}
+
+/// Why the loop ended.
+enum End {
+    Asked,
+    Failed(BrokerError),
+}
+
+impl<D: Disk> ExecutorThread<D> {
+    /// Runs until it is asked to stop; then flushes and closes the logs.
+    pub(crate) fn run(mut self, runtime: &Handle) -> Result<(), BrokerError> {
+        let mut waiting = HashMap::new();
+        match self.serve(runtime, &mut waiting) {
+            End::Failed(e) => Err(e),
+            End::Asked => {
+                self.hand_over(runtime, &mut waiting)?;
+                self.executor.close()
+            }
+        }
+    }
+
+    fn serve(&mut self, runtime: &Handle, waiting: &mut Waiting) -> End {
+        let mut next_tick = self.clock.now().monotonic.plus(TICK);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let wake = self
+                .executor
+                .next_deadline()
+                .map_or(next_tick, |deadline| deadline.min(next_tick));
+            let wake = self.clock.instant(wake).into();
+            let received = runtime.block_on(async {
+                tokio::time::timeout_at(wake, self.submissions.recv_many(&mut batch, BATCH)).await
+            });
+            if received == Ok(0) {
+                return End::Asked;
+            }
+            let now = self.clock.now();
+            if now.monotonic >= next_tick || batch.is_empty() {
+                // Ticks that were missed are not made up for.
+                if now.monotonic >= next_tick {
+                    next_tick = now.monotonic.plus(TICK);
+                }
+                if let Err(e) = self.input(Input::Tick, now, waiting) {
+                    return End::Failed(e);
+                }
+            }
+            for submission in batch.drain(..) {
+                let input = match submission {
+                    Submission::Stop => return End::Asked,
+                    Submission::Input(input) => input,
+                    Submission::Request(input, id, answer) => {
+                        waiting.insert(id, answer);
+                        input
+                    }
+                };
+                if let Input::ClientGone { connection } = &input {
+                    waiting.retain(|id, _| id.connection != *connection);
+                }
+                if let Err(e) = self.input(input, now, waiting) {
+                    return End::Failed(e);
+                }
+            }
+            if self.ready.is_some() && self.executor.is_ready() {
+                // Nobody needs to listen for it.
+                let _ = self.ready.take().map(|ready| ready.send(()));
+            }
+        }
+    }
+
+    /// Lets the controller give this broker's partitions to others, for a short while.
+    fn hand_over(&mut self, runtime: &Handle, waiting: &mut Waiting) -> Result<(), BrokerError> {
+        self.executor.want_shut_down();
+        let until = Instant::now() + HAND_OVER;
+        while !self.executor.may_shut_down() && Instant::now() < until {
+            let tick = Duration::from_millis(TICK.0);
+            let received =
+                runtime.block_on(async { tokio::time::timeout(tick, self.submissions.recv()).await });
+            let input = match received {
+                Ok(None) => return Ok(()),
+                Ok(Some(Submission::Input(input))) => input,
+                // Clients find another broker once this one is gone.
+                Ok(Some(Submission::Request(..) | Submission::Stop)) => continue,
+                Err(_) => Input::Tick,
+            };
+            self.input(input, self.clock.now(), waiting)?;
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, input: Input, now: Clock, waiting: &mut Waiting) -> Result<(), BrokerError> {
+        for output in self.executor.on(input, now) {
+            let (request, answer) = match output {
+                Output::Respond { request, body } => (request, Answer::Respond(body)),
+                Output::NoResponse { request } => (request, Answer::None),
+                Output::Hangup { request } => (request, Answer::Hangup),
+                Output::PeerFrame { to, frame } => {
+                    self.links.send(to, frame);
+                    continue;
+                }
+                Output::Stop(e) => return Err(e),
+            };
+            if let Some(waiting) = waiting.remove(&request) {
+                // The connection may have gone since.
+                let _ = waiting.send(answer);
+            }
+        }
+        Ok(())
+    }
+}
+
+type Waiting = HashMap<RequestId, oneshot::Sender<Answer>>;
