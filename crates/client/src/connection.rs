@@ -102,7 +102,7 @@ impl Connection {
                 address: address.to_owned(),
                 reason,
             };
-            let stream = TcpStream::connect(address)
+            let stream = TcpStream::connect(options.actual(address))
                 .await
                 .map_err(|error| lost(error.to_string()))?;
             stream

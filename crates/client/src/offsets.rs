@@ -196,13 +196,14 @@ impl Client {
         }
     }
 
-    /// The questions without a final answer, by the leader that they go to.
+    /// The questions without a final answer, by the leader that they go to. A request asks once about a
+    /// partition; the next question about it goes into another one.
     async fn by_leader<Q: Copy, A>(
         &self,
         asked: &[(&str, PartitionIndex, Q)],
         results: &mut [Option<Result<A, ClientError>>],
-    ) -> BTreeMap<BrokerId, Vec<Ask<Q>>> {
-        let mut by_leader: BTreeMap<BrokerId, Vec<Ask<Q>>> = BTreeMap::new();
+    ) -> Vec<(BrokerId, Vec<Ask<Q>>)> {
+        let mut requests: Vec<(BrokerId, Vec<Ask<Q>>)> = Vec::new();
         for (place, (&(topic, partition, question), result)) in asked.iter().zip(results).enumerate() {
             match result {
                 None => {}
@@ -211,6 +212,10 @@ impl Client {
             }
             match self.leader(topic, partition).await {
                 Ok((leader, leader_epoch)) => {
+                    let asks_already = |ask: &Ask<Q>| ask.topic == topic && ask.partition == partition;
+                    let fits = |(broker, asks): &&mut (BrokerId, Vec<Ask<Q>>)| {
+                        *broker == leader && !asks.iter().any(asks_already)
+                    };
                     let ask = Ask {
                         place,
                         topic: topic.to_owned(),
@@ -218,12 +223,15 @@ impl Client {
                         leader_epoch,
                         question,
                     };
-                    by_leader.entry(leader).or_default().push(ask);
+                    match requests.iter_mut().find(fits) {
+                        Some((_, asks)) => asks.push(ask),
+                        None => requests.push((leader, vec![ask])),
+                    }
                 }
                 Err(error) => *result = Some(Err(error)),
             }
         }
-        by_leader
+        requests
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Options {
     pub max_response_bytes: usize,
     /// What protects the connection.
     pub security: Security,
+    /// Addresses that are reached elsewhere, as (advertised, actual): through a tunnel or a proxy.
+    pub detours: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -28,11 +30,18 @@ impl Default for Options {
             request_timeout: Duration::from_secs(30),
             max_response_bytes: 128 << 20,
             security: Security::Plaintext,
+            detours: Vec::new(),
         }
     }
 }
 
 impl Options {
+    /// Where an address is reached.
+    pub(crate) fn actual<'a>(&'a self, address: &'a str) -> &'a str {
+        let detour = self.detours.iter().find(|(advertised, _)| advertised == address);
+        detour.map_or(address, |(_, actual)| actual)
+    }
+
     /// Options for the brokers at these addresses.
     pub fn new<I, S>(bootstrap: I) -> Self
     where
