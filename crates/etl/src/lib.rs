@@ -29,7 +29,7 @@
 //! | text for an int or double column (`"-50"`, `"21.5"`, `"NaN"`) | null, or the number | malformed |
 //! | single quotes, trailing garbage, a byte order mark | accepted | malformed |
 //! | text that is no JSON object, invalid UTF-8, no value | a row of nulls | malformed |
-//! | nested deeper than 128 | accepted to 1,000 | malformed |
+//! | nested deeper than 64 | accepted to 1,000 | malformed |
 //! | one-digit month, day, hour, minute, second | accepted | the same |
 //! | a fraction finer than a microsecond | cut | the same |
 //! | event time without a zone | the session's zone | UTC |
@@ -38,16 +38,27 @@
 //! | `T24:00`, impossible dates, other texts | null event time | malformed |
 
 mod declaration;
+mod decode;
+mod dedup;
+mod derived_table;
 mod error;
 mod event_time;
 mod fail_point;
 mod ledger;
+mod part;
 mod payload;
+mod pool;
 mod progress;
 mod recover;
+mod rows;
 mod settings;
+mod shard;
+mod sink;
+mod source_table;
+mod state;
 mod verdict;
 mod watermark;
+mod windows;
 
 pub use declaration::{
     Aggregate, AggregateFunction, Column, ColumnType, DedupKey, DerivedDeclaration, SourceDeclaration,

@@ -1,0 +1,225 @@
+//! Rows as Arrow: the schemas of the tables, and the record batches that are written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray, UInt64Array,
+};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+use record::Timestamp;
+
+use crate::declaration::{ADDED_COLUMNS, ColumnType, DerivedDeclaration, SourceDeclaration, micros};
+use crate::event_time::EventTime;
+use crate::part::{Part, Rejected};
+use crate::verdict::Verdict;
+use crate::windows::WindowRow;
+
+/// Record batches by the day of their folder, counted from 1970-01-01.
+pub(crate) type ByDay = BTreeMap<i64, Vec<RecordBatch>>;
+
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The columns of a source table: the declared ones, then `event_ts`, `timestamp`, `ingest_ts`.
+pub(crate) fn source_schema(declaration: &SourceDeclaration) -> SchemaRef {
+    let mut fields: Vec<Field> = declaration
+        .columns
+        .iter()
+        .map(|column| {
+            let data_type = match column.column_type {
+                ColumnType::Text => DataType::Utf8,
+                ColumnType::Int => DataType::Int32,
+                ColumnType::Double => DataType::Float64,
+            };
+            Field::new(&column.name, data_type, true)
+        })
+        .collect();
+    fields.extend(ADDED_COLUMNS.map(|name| Field::new(name, timestamp(), true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// The written rows of one part, by the day of their event time.
+pub(crate) fn source_rows(
+    schema: &SchemaRef,
+    part: Part,
+    written: &[bool],
+    ingested: Timestamp,
+) -> Result<ByDay, ArrowError> {
+    let times = |values: Vec<i64>| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+    };
+    let rows = part.event_times.len();
+    let days: Vec<i64> = part.event_times.iter().map(|&t| EventTime(t).day()).collect();
+    let mut columns = part.columns;
+    columns.push(times(part.event_times));
+    columns.push(times(part.record_times));
+    columns.push(times(vec![ingested.0.saturating_mul(1000); rows]));
+    let all = RecordBatch::try_new(schema.clone(), columns)?;
+    let mut by_day = ByDay::new();
+    let mut distinct: Vec<i64> = days
+        .iter()
+        .zip(written)
+        .filter(|(_, written)| **written)
+        .map(|(d, _)| *d)
+        .collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    for day in distinct {
+        let kept: Vec<bool> = days
+            .iter()
+            .zip(written)
+            .map(|(&d, &written)| written && d == day)
+            .collect();
+        let batch = if kept.iter().all(|&kept| kept) {
+            all.clone()
+        } else {
+            filter_record_batch(&all, &BooleanArray::from(kept))?
+        };
+        by_day.insert(day, vec![batch]);
+    }
+    Ok(by_day)
+}
+
+/// The columns of a derived table: start and end of the window, the groups, the aggregates.
+pub(crate) fn derived_schema(declaration: &DerivedDeclaration) -> SchemaRef {
+    let mut fields = vec![
+        Field::new(&declaration.window_start, timestamp(), true),
+        Field::new(&declaration.window_end, timestamp(), true),
+    ];
+    fields.extend(
+        declaration
+            .group_by
+            .iter()
+            .map(|name| Field::new(name, DataType::Utf8, true)),
+    );
+    fields.extend(
+        declaration
+            .aggregates
+            .iter()
+            .map(|a| Field::new(&a.name, DataType::Int64, true)),
+    );
+    Arc::new(Schema::new(fields))
+}
+
+/// Closed windows, by the day of their start.
+pub(crate) fn derived_rows(
+    schema: &SchemaRef,
+    declaration: &DerivedDeclaration,
+    closed: &[WindowRow],
+) -> Result<ByDay, ArrowError> {
+    let mut by_day: BTreeMap<i64, Vec<&WindowRow>> = BTreeMap::new();
+    for row in closed {
+        by_day.entry(EventTime(row.start).day()).or_default().push(row);
+    }
+    let width = micros(declaration.window);
+    let batch = |rows: Vec<&WindowRow>| {
+        let times = |values: Vec<i64>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+        };
+        let mut columns = vec![
+            times(rows.iter().map(|row| row.start).collect()),
+            times(rows.iter().map(|row| row.start.saturating_add(width)).collect()),
+        ];
+        for group in 0..declaration.group_by.len() {
+            let values: StringArray = rows
+                .iter()
+                .map(|row| row.group.values[group].as_deref())
+                .collect();
+            columns.push(Arc::new(values));
+        }
+        for _ in &declaration.aggregates {
+            let counts = rows
+                .iter()
+                .map(|row| i64::try_from(row.group.partial.count).unwrap_or(i64::MAX));
+            columns.push(Arc::new(Int64Array::from_iter_values(counts)));
+        }
+        RecordBatch::try_new(schema.clone(), columns)
+    };
+    by_day
+        .into_iter()
+        .map(|(day, rows)| Ok((day, vec![batch(rows)?])))
+        .collect()
+}
+
+/// The columns of the table `quarantine`.
+pub(crate) fn quarantine_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("source_table", DataType::Utf8, true),
+        Field::new("topic", DataType::Utf8, true),
+        Field::new("partition", DataType::Int32, true),
+        Field::new("offset", DataType::Int64, true),
+        Field::new("timestamp", timestamp(), true),
+        Field::new("key", DataType::Binary, true),
+        Field::new("value", DataType::Binary, true),
+        Field::new("verdict", DataType::Utf8, true),
+        Field::new("reason", DataType::Utf8, true),
+        Field::new("ingest_ts", timestamp(), true),
+    ]))
+}
+
+/// Quarantined records, in the folder of the day of reading. `tables` are name and topic by the
+/// place of the source table.
+pub(crate) fn quarantine_rows(
+    schema: &SchemaRef,
+    tables: &[(&str, &str)],
+    rejected: &[Rejected],
+    ingested: Timestamp,
+) -> Result<ByDay, ArrowError> {
+    if rejected.is_empty() {
+        return Ok(ByDay::new());
+    }
+    let ingested = ingested.0.saturating_mul(1000);
+    let (mut names, mut topics) = (StringBuilder::new(), StringBuilder::new());
+    let (mut keys, mut values) = (BinaryBuilder::new(), BinaryBuilder::new());
+    let (mut verdicts, mut reasons) = (StringBuilder::new(), StringBuilder::new());
+    for row in rejected {
+        let (table, topic) = tables[row.table];
+        names.append_value(table);
+        topics.append_value(topic);
+        keys.append_option(row.key.as_deref());
+        values.append_option(row.value.as_deref());
+        verdicts.append_value(verdict_name(row.verdict));
+        reasons.append_value(&row.reason);
+    }
+    let known = |t: Timestamp| (t.0 >= 0).then(|| t.0.saturating_mul(1000));
+    let timestamps: TimestampMicrosecondArray = rejected.iter().map(|row| known(row.timestamp)).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(names.finish()),
+        Arc::new(topics.finish()),
+        Arc::new(Int32Array::from_iter_values(
+            rejected.iter().map(|row| row.partition.0),
+        )),
+        Arc::new(Int64Array::from_iter_values(
+            rejected.iter().map(|row| row.offset.0),
+        )),
+        Arc::new(timestamps.with_timezone("UTC")),
+        Arc::new(keys.finish()),
+        Arc::new(values.finish()),
+        Arc::new(verdicts.finish()),
+        Arc::new(reasons.finish()),
+        Arc::new(TimestampMicrosecondArray::from(vec![ingested; rejected.len()]).with_timezone("UTC")),
+    ];
+    let batch = RecordBatch::try_new(schema.clone(), columns)?;
+    Ok(ByDay::from([(EventTime(ingested).day(), vec![batch])]))
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Malformed => "malformed",
+        Verdict::Future => "future",
+        Verdict::Filtered => "filtered",
+        Verdict::Late | Verdict::LateAfterIdle => "late",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Written => "written",
+    }
+}
+
+/// Counts as a column of a state file.
+pub(crate) fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(values))
+}
