@@ -5,6 +5,9 @@ use record::{BrokerEpoch, BrokerId, PartitionIndex, TopicId};
 use crate::metadata_record::MetadataRecord;
 use crate::{Broker, Index, Metadata, Partition, Topic};
 
+/// Deleted topics that are remembered: more than can be deleted while a request is repeated.
+const REMEMBERED: usize = 10_000;
+
 /// What an entry has touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Touched {
@@ -116,6 +119,10 @@ impl Metadata {
             R::RemoveTopic { topic_id } => {
                 let topic = self.topics.remove(&topic_id)?;
                 self.topic_ids.remove(&topic.name);
+                if self.removed_topics.len() >= REMEMBERED {
+                    self.removed_topics.pop_front();
+                }
+                self.removed_topics.push_back(topic_id);
                 Some(Touched::Removed(topic))
             }
             R::ProducerIds { next } => {

@@ -1,6 +1,6 @@
 //! The committed metadata as one value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 use uuid::Uuid;
@@ -22,6 +22,9 @@ pub struct Metadata {
     pub topics: BTreeMap<TopicId, Topic>,
     /// Their ids by name.
     pub topic_ids: BTreeMap<String, TopicId>,
+    /// The last topics that were deleted, oldest first: a repeated request to create one of them must
+    /// not bring it back under the same id, where its leader epochs would start again.
+    pub removed_topics: VecDeque<TopicId>,
     /// The first producer id that was not handed out yet.
     pub next_producer_id: ProducerId,
     /// The controller as this broker sees it now: not committed, but heard of through Raft.

@@ -33,6 +33,12 @@ pub(crate) fn create(
             "the topic id of the request is zero or taken",
         );
     }
+    if metadata.removed_topics.contains(&new.id) {
+        return refuse(
+            ErrorCode::UnknownTopicId,
+            "the topic was created as asked, and is deleted already",
+        );
+    }
     for (key, value) in &new.configs {
         topic_config::check(key, value.as_deref())
             .map_err(|why| Refusal::new(ErrorCode::InvalidConfig, why))?;

@@ -1,0 +1,133 @@
+//! What must never happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use cluster::{Index, Metadata, Term};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
+
+/// Remembers what was seen, and says when something contradicts it.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    leaders: BTreeMap<Term, BrokerId>,
+    /// Digest of the metadata after each entry.
+    committed: BTreeMap<Index, u64>,
+    newest: Index,
+    broker_epochs: BTreeMap<BrokerId, BrokerEpoch>,
+    /// Who led an epoch: a broker's start, not just a broker.
+    led: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, u64)>,
+    producer_ids: BTreeSet<ProducerId>,
+    created: BTreeMap<TopicId, String>,
+}
+
+impl Oracle {
+    pub(crate) fn terms(&self) -> usize {
+        self.leaders.len()
+    }
+
+    pub(crate) fn newest(&self) -> Index {
+        self.newest
+    }
+
+    pub(crate) fn topics(&self) -> usize {
+        self.created.len()
+    }
+
+    /// A node holds itself for the leader of a term.
+    pub(crate) fn leads(&mut self, id: BrokerId, term: Term) -> Result<(), String> {
+        match *self.leaders.entry(term).or_insert(id) {
+            known if known == id => Ok(()),
+            known => Err(format!("term {term} has two leaders: {known} and {id}")),
+        }
+    }
+
+    /// A node has applied entries. `before` is how far it was.
+    pub(crate) fn applied(&mut self, id: BrokerId, before: Index, metadata: &Metadata) -> Result<(), String> {
+        let index = metadata.applied;
+        if index < before {
+            return Err(format!(
+                "broker {id}: metadata went back from {before} to {index}"
+            ));
+        }
+        let digest = digest(metadata);
+        if *self.committed.entry(index).or_insert(digest) != digest {
+            return Err(format!(
+                "broker {id}: metadata after entry {index} differs from another broker's"
+            ));
+        }
+        if index <= self.newest {
+            return Ok(());
+        }
+        self.newest = index;
+        for (broker, registered) in &metadata.brokers {
+            let known = self.broker_epochs.entry(*broker).or_insert(registered.epoch);
+            if registered.epoch < *known {
+                let epoch = registered.epoch;
+                return Err(format!(
+                    "broker {broker}: its epoch went back from {known} to {epoch}"
+                ));
+            }
+            *known = registered.epoch;
+        }
+        Ok(())
+    }
+
+    /// A process leads a partition.
+    pub(crate) fn leads_partition(
+        &mut self,
+        id: BrokerId,
+        start: u64,
+        topic: TopicId,
+        partition: PartitionIndex,
+        epoch: LeaderEpoch,
+    ) -> Result<(), String> {
+        let (known, known_start) = *self.led.entry((topic, partition, epoch)).or_insert((id, start));
+        if (known, known_start) == (id, start) {
+            return Ok(());
+        }
+        Err(format!(
+            "epoch {epoch} of partition {partition} of topic {} has two leaders: \
+             broker {known} (start {known_start}) and broker {id} (start {start})",
+            topic.0
+        ))
+    }
+
+    pub(crate) fn got_producer_ids(&mut self, first: ProducerId, count: i32) -> Result<(), String> {
+        for id in (first.0..).take(usize::try_from(count).unwrap_or(0)) {
+            if !self.producer_ids.insert(ProducerId(id)) {
+                return Err(format!("producer id {id} was given out twice"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A client was told that its topic exists.
+    pub(crate) fn created(&mut self, id: TopicId, name: String) {
+        self.created.insert(id, name);
+    }
+
+    /// In the end everything that was promised must be there.
+    pub(crate) fn holds_promises(&self, id: BrokerId, metadata: &Metadata) -> Result<(), String> {
+        if metadata.applied < self.newest {
+            let at = metadata.applied;
+            return Err(format!(
+                "broker {id} stays at entry {at}, others have applied {}",
+                self.newest
+            ));
+        }
+        for (topic, name) in &self.created {
+            if !metadata.topics.contains_key(topic) {
+                return Err(format!("topic {name} was created and answered, and is gone"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn digest(metadata: &Metadata) -> u64 {
+    let mut committed = metadata.clone();
+    committed.controller = None;
+    let mut hasher = DefaultHasher::new();
+    format!("{committed:?}").hash(&mut hasher);
+    hasher.finish()
+}

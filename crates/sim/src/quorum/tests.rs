@@ -1,0 +1,57 @@
+use cluster::Bug;
+
+use super::run;
+use crate::run_seeds;
+
+#[test]
+fn promises_are_kept() {
+    let runs = run_seeds(0..100, |seed| run(seed, None).map(|_| ()));
+    if let Some(failure) = runs.failure {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    for seed in 1_000..1_010 {
+        let first = run(seed, None).expect("promises are kept");
+        let second = run(seed, None).expect("promises are kept");
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
+
+#[test]
+fn runs_are_about_something() {
+    let runs: Vec<_> = (0..20)
+        .map(|seed| run(seed, None).expect("promises are kept"))
+        .collect();
+    assert!(
+        runs.iter().map(|r| r.terms).sum::<usize>() > 60,
+        "elections: {runs:?}"
+    );
+    assert!(
+        runs.iter().map(|r| r.crashes).sum::<u64>() > 40,
+        "crashes: {runs:?}"
+    );
+    assert!(
+        runs.iter().map(|r| r.topics).sum::<usize>() > 60,
+        "topics: {runs:?}"
+    );
+}
+
+/// Each mistake is found within so many seeds.
+#[test]
+fn mistakes_are_found() {
+    let within = [
+        (Bug::SendBeforePersist, 100),
+        (Bug::ApplyUncommitted, 100),
+        (Bug::ReuseProducerIds, 100),
+        (Bug::ForgetVote, 100),
+        (Bug::AnswerBeforeCommit, 100),
+        (Bug::KeepLeaderEpoch, 100),
+    ];
+    for (bug, seeds) in within {
+        let runs = run_seeds(0..seeds, |seed| run(seed, Some(bug)).map(|_| ()));
+        assert!(runs.failure.is_some(), "{bug:?} was not found in {seeds} seeds");
+    }
+}

@@ -1,0 +1,59 @@
+//! How bad a run is.
+
+use crate::random::Random;
+
+/// The dangers of one run, drawn from its seed. Each run has other ones, and most runs lack some:
+/// a bug that needs calm in one place and storm in another is found by neither extreme.
+#[derive(Debug, Clone)]
+pub(crate) struct Weather {
+    /// How many brokers.
+    pub(crate) brokers: i32,
+    /// Time of trouble, in ms.
+    pub(crate) trouble: u64,
+    /// Raft messages lost, in a thousand.
+    pub(crate) loss: u64,
+    /// Raft messages doubled, in a thousand.
+    pub(crate) doubled: u64,
+    /// Longest delay of a message, in ms.
+    pub(crate) delay: u64,
+    /// Mean time between faults, in ms.
+    pub(crate) fault_every: u64,
+    /// Mean time between requests of clients, in ms.
+    pub(crate) request_every: u64,
+    /// Crashes in the middle of what a broker does, in a thousand times that it does something.
+    pub(crate) crash_within: u64,
+    /// Longest pause or cut, in ms.
+    pub(crate) longest: u64,
+}
+
+impl Weather {
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        let mut sometimes = |percent: u64, low: u64, high: u64| {
+            let value = random.between(low, high);
+            if random.below(100) < percent { value } else { 0 }
+        };
+        let loss = sometimes(50, 1, 200);
+        let doubled = sometimes(50, 1, 200);
+        let delay = 1 + sometimes(70, 1, 150);
+        let crash_within = sometimes(60, 1, 15);
+        Self {
+            brokers: random.pick(&[1, 2, 3, 3, 3, 3, 3, 3, 5]).unwrap_or(3),
+            trouble: random.between(5_000, 15_000),
+            loss,
+            doubled,
+            delay,
+            fault_every: random.between(300, 4_000),
+            request_every: random.between(50, 800),
+            crash_within,
+            longest: random.between(200, 9_000),
+        }
+    }
+
+    /// Nothing bad happens any more.
+    pub(crate) fn clear_up(&mut self) {
+        self.loss = 0;
+        self.doubled = 0;
+        self.delay = 5;
+        self.crash_within = 0;
+    }
+}
