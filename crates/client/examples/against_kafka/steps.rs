@@ -1,6 +1,10 @@
 //! What needs no killing of brokers.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{OnceLock, atomic::Ordering},
+    time::{Duration, UNIX_EPOCH},
+};
 
 use client::{
     Client, Delivery, ErrorCode, FetchError, Fetcher, FetcherOptions, Isolation, NewTopic, OffsetSpec,
@@ -78,6 +82,13 @@ async fn codec_round_trip(client: &Client, codec: Compression, replication: i16)
     Ok(())
 }
 
+/// Timestamp of record 0: now, because a broker deletes what is older than its retention.
+fn first_timestamp() -> i64 {
+    static FIRST: OnceLock<i64> = OnceLock::new();
+    let now = || UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as i64);
+    *FIRST.get_or_init(now)
+}
+
 /// A record whose value is a number with some padding, and whose header repeats it.
 pub(crate) async fn send(
     producer: &Producer,
@@ -89,7 +100,7 @@ pub(crate) async fn send(
     let value = format!("{number} {}", "x".repeat((number % 90) as usize));
     let header = number.to_be_bytes();
     let record = OutRecord {
-        timestamp: Timestamp(1_700_000_000_000 + number as i64),
+        timestamp: Timestamp(first_timestamp() + number as i64),
         key: Some(key.as_bytes()),
         value: Some(value.as_bytes()),
         headers: &[Header {
@@ -167,9 +178,9 @@ async fn offsets_and_epochs(client: &Client, replication: i16) -> Outcome {
     let asked = [
         at(OffsetSpec::Earliest),
         at(OffsetSpec::Latest),
-        at(OffsetSpec::At(Timestamp(1_700_000_000_123))),
+        at(OffsetSpec::At(Timestamp(first_timestamp() + 123))),
         at(OffsetSpec::MaxTimestamp),
-        at(OffsetSpec::At(Timestamp(1_800_000_000_000))),
+        at(OffsetSpec::At(Timestamp(first_timestamp() + 1_000_000))),
     ];
     let listed: Result<Vec<_>, _> = client
         .list_offsets(&asked, Isolation::ReadUncommitted)
