@@ -28,6 +28,7 @@ mod connection;
 mod error;
 mod fetcher;
 mod frame;
+mod identity;
 mod known;
 mod line;
 mod metadata;

@@ -150,6 +150,7 @@ impl Producer {
     pub fn new(client: &Client, options: ProducerOptions) -> Self {
         let core = Core::new(CoreOptions {
             idempotent: options.idempotent,
+            identity: options.identity,
             compression: options.compression,
             linger_ms: millis(options.linger),
             batch_bytes: options.batch_bytes.min(options.max_request_bytes),

@@ -48,6 +48,7 @@ const METADATA_BACKOFF_MS: u64 = 100;
 #[derive(Debug, Clone)]
 pub(crate) struct CoreOptions {
     pub(crate) idempotent: bool,
+    pub(crate) identity: Option<(ProducerId, ProducerEpoch)>,
     pub(crate) compression: Compression,
     pub(crate) linger_ms: u64,
     pub(crate) batch_bytes: usize,

@@ -4,12 +4,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kafka_protocol::{
     messages::{
-        InitProducerIdRequest, ProduceRequest, ProduceResponse,
+        ProduceRequest, ProduceResponse,
         produce_request::{PartitionProduceData, TopicProduceData},
     },
     protocol::VersionRange,
 };
-use record::{BrokerId, Offset, PartitionIndex, ProducerEpoch, ProducerId};
+use record::{BrokerId, Offset, PartitionIndex};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep_until};
 
 use super::{
@@ -18,9 +18,7 @@ use super::{
     core::{Action, Answer, Event, Millis, Outgoing, RequestId, Sent},
     options::ProducerOptions,
 };
-use crate::{
-    Client, ClientError, ServerError, admin::millis, client::topic_name, connection::Call, error::ErrorCode,
-};
+use crate::{Client, ClientError, ServerError, admin::millis, client::topic_name, connection::Call};
 
 /// Events that wait to be decided on; senders of events wait beyond it.
 const EVENTS: usize = 64;
@@ -29,7 +27,6 @@ const EVENTS: usize = 64;
 const LANE: usize = 16;
 /// Newer versions name topics by id.
 const PRODUCE_VERSIONS: VersionRange = VersionRange { min: 3, max: 12 };
-const NO_TRANSACTION_TIMEOUT_MS: i32 = i32::MAX;
 
 /// A request for a lane.
 struct Parcel {
@@ -274,35 +271,6 @@ fn answers(response: ProduceResponse) -> Vec<(TopicPartition, Answer)> {
         }
     }
     answers
-}
-
-async fn init_producer_id(client: &Client) -> Event {
-    let request = InitProducerIdRequest::default()
-        .with_transactional_id(None)
-        .with_transaction_timeout_ms(NO_TRANSACTION_TIMEOUT_MS)
-        .with_producer_id((-1).into())
-        .with_producer_epoch(-1);
-    match client.ask_any(&request, client.options().request_timeout).await {
-        Err(error) if error.is_retriable() => Event::ProducerId(Err(error.to_string())),
-        Err(error) => Event::Refused(error.to_string()),
-        Ok(response) => match ServerError::from_code(response.error_code, None) {
-            None => Event::ProducerId(Ok((
-                ProducerId(response.producer_id.0),
-                ProducerEpoch(response.producer_epoch),
-            ))),
-            Some(error) if is_passing(error.code) => Event::ProducerId(Err(error.to_string())),
-            Some(error) => Event::Refused(format!("the cluster gave no producer id: {error}")),
-        },
-    }
-}
-
-/// What a cluster that is starting or changing its controller says.
-fn is_passing(code: ErrorCode) -> bool {
-    code.is_retriable()
-        || matches!(
-            code,
-            ErrorCode::BrokerNotAvailable | ErrorCode::UnknownServerError
-        )
 }
 
 async fn leaders(client: &Client, topics: &[Arc<str>]) -> Event {

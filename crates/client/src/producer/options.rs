@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use record::Compression;
+use record::{Compression, ProducerEpoch, ProducerId};
 
 /// How a producer batches, and how long it tries. The defaults are those of Kafka's Java producer, but for
 /// lz4.
@@ -10,6 +10,9 @@ use record::Compression;
 pub struct ProducerOptions {
     /// Whether retries keep order and write once (`enable.idempotence`). Without it a retry may double.
     pub idempotent: bool,
+    /// The producer id and epoch to write with, where the caller keeps them: see
+    /// [`Client::new_producer_id`](crate::Client::new_producer_id). `None` asks the cluster for new ones.
+    pub identity: Option<(ProducerId, ProducerEpoch)>,
     /// Who must have a batch before it is acknowledged.
     pub acks: Acks,
     /// The codec of the batches.
@@ -32,6 +35,7 @@ impl Default for ProducerOptions {
     fn default() -> Self {
         Self {
             idempotent: true,
+            identity: None,
             acks: Acks::All,
             compression: Compression::Lz4,
             linger: Duration::from_millis(5),
