@@ -96,8 +96,14 @@ impl Driver {
         match action {
             Action::InitProducerId => {
                 let (client, events) = (self.client.clone(), self.events.clone());
-                self.tasks
-                    .spawn(async move { drop(events.send(init_producer_id(&client).await).await) });
+                self.tasks.spawn(async move {
+                    let event = match client.new_producer_id().await {
+                        Ok(identity) => Event::ProducerId(Ok(identity)),
+                        Err(error) if error.is_retriable() => Event::ProducerId(Err(error.to_string())),
+                        Err(error) => Event::Refused(error.to_string()),
+                    };
+                    drop(events.send(event).await);
+                });
             }
             Action::RefreshMetadata { topics } => {
                 let (client, events) = (self.client.clone(), self.events.clone());
