@@ -171,12 +171,12 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(options: CoreOptions) -> Self {
-        let identity = if options.idempotent {
-            Identity::Unknown {
+        let identity = match options.identity {
+            _ if !options.idempotent => Identity::Known(Stamp::NONE.producer_id, Stamp::NONE.epoch),
+            Some((id, epoch)) => Identity::Known(id, epoch),
+            None => Identity::Unknown {
                 not_before: Millis(0),
-            }
-        } else {
-            Identity::Known(Stamp::NONE.producer_id, Stamp::NONE.epoch)
+            },
         };
         Self {
             options,
