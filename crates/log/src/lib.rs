@@ -34,12 +34,20 @@
 //! Durability is the caller's choice: [`Partition::flush`], or [`Partition::begin_flush`] to have
 //! the `fdatasync` run on another thread.
 
+mod epochs;
 mod error;
+mod folder;
+mod index;
 mod options;
 mod partition;
+mod producers;
 mod recovery;
+mod scanner;
+mod segment;
+mod views;
 
 pub use error::{AppendError, LogError, ReadError};
 pub use options::Options;
-pub use partition::{Appended, Flush, Partition, ProducerView, SegmentView, TimestampAndOffset};
+pub use partition::{Flush, Partition};
 pub use recovery::{Cut, Recovery, Trust};
+pub use views::{Appended, ProducerView, SegmentView, TimestampAndOffset};

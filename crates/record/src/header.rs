@@ -220,6 +220,57 @@ impl BatchHeader {
     }
 }
 
+/// Compares the CRC of a batch with its content where that comes in pieces.
+#[derive(Debug, Clone)]
+pub struct CrcCheck {
+    offset: Offset,
+    stored: u32,
+    computed: u32,
+    skip: usize,
+}
+
+impl CrcCheck {
+    /// Expects the bytes of the batch of this header.
+    #[must_use]
+    pub fn new(header: &BatchHeader) -> Self {
+        Self {
+            offset: header.base_offset,
+            stored: header.crc,
+            computed: 0,
+            skip: at::ATTRIBUTES,
+        }
+    }
+
+    /// Takes the next bytes of the batch, its first ones included.
+    pub fn update(&mut self, chunk: &[u8]) {
+        let skipped = self.skip.min(chunk.len());
+        self.skip -= skipped;
+        self.computed = crc32c::crc32c_append(self.computed, &chunk[skipped..]);
+    }
+
+    /// Compares.
+    ///
+    /// # Errors
+    /// [`BatchError::CorruptCrc`].
+    pub fn finish(self) -> Result<(), BatchError> {
+        let Self {
+            offset,
+            stored,
+            computed,
+            ..
+        } = self;
+        if stored == computed {
+            Ok(())
+        } else {
+            Err(BatchError::CorruptCrc {
+                offset,
+                stored,
+                computed,
+            })
+        }
+    }
+}
+
 /// Writes the base offset of the batch at the start of `batch`. The CRC does not cover it.
 ///
 /// # Panics

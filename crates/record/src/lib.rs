@@ -34,7 +34,7 @@ pub use compression::Compression;
 pub use control::{ControlRecord, ControlType};
 pub use error::BatchError;
 pub use header::{
-    BATCH_OVERHEAD, BatchHeader, LENGTH_PREFIX, TimestampType, set_base_offset, set_leader_epoch,
+    BATCH_OVERHEAD, BatchHeader, CrcCheck, LENGTH_PREFIX, TimestampType, set_base_offset, set_leader_epoch,
     set_max_timestamp,
 };
 pub use ids::{

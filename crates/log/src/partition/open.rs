@@ -1,0 +1,437 @@
+//! Opening, and recovery of what an unclean stop has left.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use disk::{Disk, File, OpenMode};
+use record::{LeaderEpoch, Offset, Timestamp, TopicId};
+
+use super::truncate::{newest_snapshot, remove_snapshots, replay};
+use super::{Durable, Partition};
+use crate::epochs::Epochs;
+use crate::folder::{Folder, METADATA, Part, RECOVERY_POINT, START};
+use crate::producers::Producers;
+use crate::scanner::{Broken, Scanner, Step};
+use crate::segment::{Active, Sealed};
+use crate::{Cut, LogError, Options, Recovery, Trust};
+
+impl<D: Disk> Partition<D> {
+    /// Opens the partition in `dir`, whose parent exists; creates it where it is absent.
+    ///
+    /// # Errors
+    /// Where the file system fails, the folder is another topic's, or was written by a newer
+    /// version. Damaged records are no error: they are cut off, and [`Recovery`] tells.
+    pub fn open(
+        disk: D,
+        dir: PathBuf,
+        mut options: Options,
+        now: Timestamp,
+        trust: Trust,
+    ) -> Result<(Self, Recovery), LogError> {
+        let folder = Folder { disk, path: dir };
+        create_folder(&folder)?;
+        options.topic_id = settle_topic_id(&folder, options.topic_id)?;
+        let start = folder.read_offset(START)?.unwrap_or(options.first_offset);
+        let point = folder.read_offset(RECOVERY_POINT)?.unwrap_or_default();
+        let files = Files::list(&folder, start)?;
+        let epochs = Epochs::read(&folder)?;
+
+        let opening = Opening {
+            folder,
+            options,
+            now,
+            start,
+            point,
+            files,
+            epochs,
+        };
+        if opening.files.segments.is_empty() {
+            return opening.create();
+        }
+        match trust {
+            Trust::CleanStop => match opening.trusted()? {
+                Some(opened) => Ok(opened),
+                None => opening.recover(Trust::Nothing),
+            },
+            Trust::SameBoot | Trust::Nothing => opening.recover(trust),
+        }
+    }
+
+    /// The topic's id of the partition in `dir` without opening it; `None` where it has none.
+    ///
+    /// # Errors
+    /// Where the file is unreadable.
+    pub fn read_topic_id(disk: &D, dir: &Path) -> Result<Option<TopicId>, LogError> {
+        let folder = Folder {
+            disk: disk.clone(),
+            path: dir.to_owned(),
+        };
+        let path = folder.path.join(METADATA);
+        let Some(content) = folder.read(&path)? else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&content);
+        let mut lines = text.lines();
+        let version = lines.next().and_then(|line| line.strip_prefix("version: "));
+        let id = lines.next().and_then(|line| line.strip_prefix("topic_id: "));
+        match (version, id.map(str::parse)) {
+            (Some("0"), Some(Ok(id))) => Ok(Some(id)),
+            (Some(version), _) if version != "0" => Err(LogError::Format {
+                path,
+                reason: format!("version {version} was written by a newer minicluster: run that one"),
+            }),
+            _ => Err(LogError::Format {
+                path,
+                reason:
+                    "does not name a topic: restore it, or remove the folder if its records are not needed"
+                        .to_owned(),
+            }),
+        }
+    }
+}
+
+fn create_folder<D: Disk>(folder: &Folder<D>) -> Result<(), LogError> {
+    let error = |e| folder.error(e);
+    if folder.disk.exists(&folder.path).map_err(error)? {
+        return Ok(());
+    }
+    folder.disk.create_dir(&folder.path).map_err(error)?;
+    match folder.path.parent() {
+        Some(parent) => folder.disk.sync_dir(parent).map_err(error),
+        None => Ok(()),
+    }
+}
+
+/// Compares the topic's id with the one of the folder, or writes it there.
+fn settle_topic_id<D: Disk>(
+    folder: &Folder<D>,
+    wanted: Option<TopicId>,
+) -> Result<Option<TopicId>, LogError> {
+    match (Partition::read_topic_id(&folder.disk, &folder.path)?, wanted) {
+        (Some(found), Some(expected)) if found != expected => Err(LogError::OtherTopic {
+            path: folder.path.clone(),
+            found,
+            expected,
+        }),
+        (None, Some(id)) => {
+            folder.replace(METADATA, format!("version: 0\ntopic_id: {id}\n").as_bytes(), true)?;
+            Ok(wanted)
+        }
+        (found, wanted) => Ok(found.or(wanted)),
+    }
+}
+
+/// The segment files of a folder, in order, with their sizes.
+struct Files {
+    segments: Vec<(Offset, u64)>,
+}
+
+impl Files {
+    /// Lists the segments. Removes those wholly below the start offset, which an interrupted
+    /// retention has left, and files without a segment.
+    fn list<D: Disk>(folder: &Folder<D>, start: Offset) -> Result<Self, LogError> {
+        let mut bases = folder.offsets(Part::Log)?;
+        let gone = bases.partition_point(|base| *base <= start).saturating_sub(1);
+        for base in bases.drain(..gone) {
+            folder.remove_segment(base)?;
+        }
+        for part in [Part::Index, Part::TimeIndex] {
+            for orphan in folder
+                .offsets(part)?
+                .into_iter()
+                .filter(|base| !bases.contains(base))
+            {
+                folder.remove(&folder.part(part, orphan))?;
+            }
+        }
+        let size = |base| {
+            let path = folder.part(Part::Log, base);
+            let metadata = folder
+                .disk
+                .metadata(&path)
+                .map_err(|source| LogError::Io { path, source })?;
+            Ok((base, metadata.len))
+        };
+        Ok(Self {
+            segments: bases.into_iter().map(size).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn base(&self, index: usize) -> Offset {
+        self.segments[index].0
+    }
+
+    /// The segment that holds `offset`.
+    fn holding(&self, offset: Offset) -> usize {
+        self.segments
+            .partition_point(|(base, _)| *base <= offset)
+            .saturating_sub(1)
+    }
+
+    fn last(&self) -> usize {
+        self.segments.len() - 1
+    }
+}
+
+/// A partition on its way to be opened.
+struct Opening<D: Disk> {
+    folder: Folder<D>,
+    options: Options,
+    now: Timestamp,
+    start: Offset,
+    point: Offset,
+    files: Files,
+    /// `None` where the checkpoint is missing or damaged.
+    epochs: Option<Epochs>,
+}
+
+impl<D: Disk> Opening<D> {
+    /// A partition that has no segment yet.
+    fn create(&self) -> Result<(Partition<D>, Recovery), LogError> {
+        remove_snapshots(&self.folder, |_| true)?;
+        let active = Active::create(&self.folder, self.start)?;
+        let recovery = Recovery {
+            last_unfinished_only: true,
+            ..Recovery::default()
+        };
+        let mut epochs = self.epochs.clone().unwrap_or_default();
+        epochs.clear();
+        let point = self.point.min(self.start);
+        self.finish(Vec::new(), active, epochs, Producers::default(), point, recovery)
+    }
+
+    /// Opens by indexes, checkpoints and snapshot, as a clean stop has left them. `None` where
+    /// they contradict the records.
+    fn trusted(&self) -> Result<Option<(Partition<D>, Recovery)>, LogError> {
+        let Some(epochs) = &self.epochs else {
+            return Ok(None);
+        };
+        let Some(sealed) = self.sealed(self.files.last())? else {
+            return Ok(None);
+        };
+        let (base, size) = self.files.segments[self.files.last()];
+        let Some(active) = Active::by_indexes(&self.folder, base, size, &self.options)? else {
+            return Ok(None);
+        };
+        let end = active.end;
+        let (at, producers) = newest_snapshot(&self.folder, end)?;
+        if self.point != end || at != end || self.start > end {
+            return Ok(None);
+        }
+        let recovery = Recovery {
+            last_unfinished_only: true,
+            ..Recovery::default()
+        };
+        let opened = self.finish(sealed, active, epochs.clone(), producers, end, recovery)?;
+        Ok(Some(opened))
+    }
+
+    /// The first `count` segments as they are; `None` where an index is missing or damaged.
+    fn sealed(&self, count: usize) -> Result<Option<Vec<Sealed>>, LogError> {
+        let mut sealed = Vec::with_capacity(count);
+        for index in 0..count {
+            let (base, size) = self.files.segments[index];
+            match Sealed::open(&self.folder, base, self.files.base(index + 1), size)? {
+                Some(segment) => sealed.push(segment),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(sealed))
+    }
+
+    /// Opens by the records themselves.
+    fn recover(&self, trust: Trust) -> Result<(Partition<D>, Recovery), LogError> {
+        let mut first = match trust {
+            Trust::SameBoot => self.files.last(),
+            Trust::CleanStop | Trust::Nothing => self.files.holding(self.point),
+        };
+        if self.epochs.is_none() {
+            first = 0;
+        }
+        let mut sealed = match self.sealed(first)? {
+            Some(sealed) => sealed,
+            None => {
+                first = 0;
+                Vec::new()
+            }
+        };
+        let mut epochs = self.epochs.clone().unwrap_or_default();
+        epochs.truncate_to(self.files.base(first));
+        let mut producers = self.producers_before(first)?;
+        let mut recovery = Recovery {
+            last_unfinished_only: true,
+            ..Recovery::default()
+        };
+
+        let (base, size) = self.files.segments[first];
+        let mut broken = None;
+        let mut active = self.scan(base, size, &mut epochs, &mut producers, &mut broken)?;
+        recovery.scanned_bytes += active.size;
+        let mut scanned = first + 1;
+        while broken.is_none() && scanned <= self.files.last() {
+            let (base, size) = self.files.segments[scanned];
+            if base != active.end {
+                let reason = format!("a segment at offset {base} follows offset {}", active.end);
+                broken = Some(Broken {
+                    position: active.size,
+                    unfinished: false,
+                    reason,
+                });
+                break;
+            }
+            active.write_indexes(&self.folder)?;
+            sealed.push(active.sealed());
+            active = self.scan(base, size, &mut epochs, &mut producers, &mut broken)?;
+            recovery.scanned_bytes += active.size;
+            scanned += 1;
+        }
+        if let Some(broken) = broken {
+            self.cut(&active, scanned, broken, &mut recovery)?;
+        }
+        let point = self.point.min(active.end);
+        self.finish(sealed, active, epochs, producers, point, recovery)
+    }
+
+    /// Reads a segment from its beginning until something is wrong.
+    fn scan(
+        &self,
+        base: Offset,
+        size: u64,
+        epochs: &mut Epochs,
+        producers: &mut Producers,
+        broken: &mut Option<Broken>,
+    ) -> Result<Active<D>, LogError> {
+        let mut active = Active::empty(self.folder.open(Part::Log, base, OpenMode::Write)?, base);
+        let file: Arc<D::File> = Arc::clone(&active.file);
+        let epoch = epochs.last().unwrap_or(LeaderEpoch(-1));
+        let mut scanner = Scanner::new(file.as_ref(), 0, size, Some(base)).checked(epoch);
+        loop {
+            let io = |source| LogError::Io {
+                path: self.folder.part(Part::Log, base),
+                source,
+            };
+            match scanner.step().map_err(io)? {
+                Step::Batch { header, .. } => {
+                    epochs.assign(header.leader_epoch, header.base_offset);
+                    producers.replay(&header, self.now);
+                    active.note(&header, &self.options);
+                }
+                Step::End => return Ok(active),
+                Step::Broken(found) => {
+                    *broken = Some(found);
+                    return Ok(active);
+                }
+            }
+        }
+    }
+
+    /// Cuts the last segment that was scanned where it is broken, and removes those behind it,
+    /// which begin with index `behind`.
+    fn cut(
+        &self,
+        active: &Active<D>,
+        behind: usize,
+        broken: Broken,
+        recovery: &mut Recovery,
+    ) -> Result<(), LogError> {
+        let removed = &self.files.segments[behind..];
+        let size = self.files.segments[behind - 1].1;
+        for (base, _) in removed.iter().rev() {
+            self.folder.remove_segment(*base)?;
+        }
+        let io = |source| LogError::Io {
+            path: self.folder.part(Part::Log, active.base),
+            source,
+        };
+        active.cut().and_then(|()| active.file.sync_data()).map_err(io)?;
+        self.folder.sync()?;
+        if self.point > active.end {
+            self.folder.write_offset(RECOVERY_POINT, active.end, true)?;
+        }
+        recovery.truncated_bytes = size - active.size + removed.iter().map(|(_, size)| size).sum::<u64>();
+        recovery.last_unfinished_only = broken.unfinished && removed.is_empty();
+        recovery.cut = Some(Cut {
+            segment: active.base,
+            position: broken.position,
+            reason: broken.reason,
+        });
+        Ok(())
+    }
+
+    /// The producers as they were before the segment of this index.
+    fn producers_before(&self, index: usize) -> Result<Producers, LogError> {
+        let end = self.files.base(index);
+        let (at, mut producers) = newest_snapshot(&self.folder, end)?;
+        for index in self.files.holding(at)..index {
+            let (base, size) = self.files.segments[index];
+            let io = |source: io::Error| LogError::Io {
+                path: self.folder.part(Part::Log, base),
+                source,
+            };
+            let file = self.folder.open(Part::Log, base, OpenMode::Read)?;
+            replay(&file, size, &mut producers, at, self.now).map_err(io)?;
+        }
+        Ok(producers)
+    }
+
+    /// Puts everything together, and removes files that mean nothing any more.
+    fn finish(
+        &self,
+        sealed: Vec<Sealed>,
+        active: Active<D>,
+        mut epochs: Epochs,
+        producers: Producers,
+        flushed: Offset,
+        mut recovery: Recovery,
+    ) -> Result<(Partition<D>, Recovery), LogError> {
+        let end = active.end;
+        let first = sealed.first().map_or(active.base, |segment| segment.base);
+        let start = self.start.max(first);
+        epochs.truncate_to(end);
+        let changed = self.epochs.as_ref().is_some_and(|read| *read != epochs)
+            || self.epochs.is_none() && epochs.last().is_some();
+        if changed {
+            epochs.write(&self.folder, false)?;
+        }
+        epochs.begin_at(start);
+        let bases: Vec<Offset> = sealed
+            .iter()
+            .map(|segment| segment.base)
+            .chain([active.base])
+            .collect();
+        remove_snapshots(&self.folder, |at| at > end || (at != end && !bases.contains(&at)))?;
+        let mut partition = Partition {
+            folder: self.folder.clone(),
+            options: self.options.clone(),
+            sealed,
+            active,
+            epochs,
+            producers,
+            start,
+            durable: Durable {
+                flushed,
+                recovery_point: self.point.min(flushed),
+                truncations: 0,
+                names_changed: 1,
+                names_synced: 0,
+                epochs_unsynced: true,
+            },
+            offline: None,
+            scratch: Vec::new(),
+        };
+        if start > end {
+            recovery.truncated_bytes += partition.size_bytes();
+            recovery.last_unfinished_only = false;
+            let reason = format!("the log ends at offset {end}, below its start offset {start}");
+            recovery.cut.get_or_insert(Cut {
+                segment: first,
+                position: 0,
+                reason,
+            });
+            partition.reset(start)?;
+        }
+        recovery.end_offset = partition.active.end;
+        Ok((partition, recovery))
+    }
+}
