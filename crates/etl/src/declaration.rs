@@ -202,7 +202,7 @@ pub fn check_tables(tables: &[TableDeclaration]) -> Result<(), EtlError> {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         {
             return Err(mistake(
-                "a table's name has lower-case letters, digits and `_` only".into(),
+                "a table's name is 1 to 60 lower-case letters, digits and `_`".into(),
             ));
         }
         if !names.insert(table) {
@@ -257,6 +257,14 @@ impl SourceDeclaration {
     pub(crate) fn column(&self, name: &str) -> Option<(usize, ColumnType)> {
         let index = self.columns.iter().position(|c| c.name == name)?;
         Some((index, self.columns[index].column_type))
+    }
+
+    /// Columns that alone are the deduplication key: no value comes twice.
+    pub(crate) fn unique_columns(&self) -> Vec<&str> {
+        match self.dedup_keys.as_slice() {
+            [DedupKey::Column(name)] => vec![name],
+            _ => Vec::new(),
+        }
     }
 
     /// Whether state and files of `older` can be carried on; the reason if not.

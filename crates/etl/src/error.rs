@@ -28,6 +28,28 @@ pub enum EtlError {
         /// What is wrong.
         what: String,
     },
+    /// The lake refused or failed.
+    #[error(transparent)]
+    Lake(#[from] lake::LakeError),
+    /// A file of the lake cannot be written.
+    #[error("can't write {what}: {source}. Nothing of the epoch was committed, nothing is lost")]
+    Write {
+        /// The file.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The brokers refused or failed.
+    #[error(transparent)]
+    Client(#[from] client::ClientError),
+    /// A declared topic does not exist.
+    #[error("topic {topic} of table {table} does not exist: create it; the ETL waits for it")]
+    TopicMissing {
+        /// The table.
+        table: String,
+        /// The topic.
+        topic: String,
+    },
     /// A record batch of a topic is damaged.
     #[error("{topic}-{partition}: the record batch at offset {offset} cannot be read: {what}")]
     Batch {
@@ -60,4 +82,31 @@ pub enum EtlError {
     /// A worker of the ETL ended by a panic.
     #[error("a worker of the ETL panicked (please report this): {0}")]
     Worker(String),
+}
+
+impl EtlError {
+    /// Whether the ETL waits and tries again by itself: brokers that are away, topics that are not
+    /// there yet, a full disk. Nothing is lost by it: the epoch is read again.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Client(error) => error.is_retriable(),
+            Self::Lake(error) => error.is_disk_full(),
+            Self::Write { source, .. } => {
+                matches!(
+                    source.kind(),
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+                )
+            }
+            Self::TopicMissing { .. } => true,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn columns(table: &str, error: impl std::fmt::Display) -> Self {
+        Self::Columns {
+            table: table.to_owned(),
+            what: error.to_string(),
+        }
+    }
 }

@@ -25,6 +25,10 @@ pub(crate) const POINTS: [&str; 10] = [
 pub struct FailPoints(Option<Arc<Armed>>);
 
 #[derive(Debug)]
+#[cfg_attr(
+    not(any(test, feature = "fail-points")),
+    expect(dead_code, reason = "nothing arms a point then")
+)]
 struct Armed {
     point: String,
     /// Passages left until the end.
@@ -72,12 +76,29 @@ impl FailPoints {
     /// The names of all points of ETL and lake.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        POINTS.to_vec()
+        let lake = lake::FailPoint::ALL.iter().map(|point| point.name());
+        POINTS.into_iter().chain(lake).collect()
+    }
+
+    /// Lets the lake's steps be passed, too.
+    pub(crate) fn in_lake(&self, options: lake::Options) -> lake::Options {
+        #[cfg(any(test, feature = "fail-points"))]
+        if self.0.is_some() {
+            let points = self.clone();
+            // The lake cannot be told to fail: in tests of this crate the epoch ends by a panic there.
+            return options.with_fail_points(move |point| {
+                if let Err(error) = points.pass(point.name()) {
+                    std::panic::panic_any(error.to_string());
+                }
+            });
+        }
+        options
     }
 
     /// Passes a point.
     pub(crate) fn pass(&self, point: &'static str) -> Result<(), EtlError> {
         let Some(armed) = &self.0 else { return Ok(()) };
+        tracing::trace!(point, "passing");
         if armed.point != point || armed.left.fetch_sub(1, Ordering::Relaxed) != 1 {
             return Ok(());
         }

@@ -29,7 +29,7 @@
 //! | text for an int or double column (`"-50"`, `"21.5"`, `"NaN"`) | null, or the number | malformed |
 //! | single quotes, trailing garbage, a byte order mark | accepted | malformed |
 //! | text that is no JSON object, invalid UTF-8, no value | a row of nulls | malformed |
-//! | nested deeper than 64 | accepted to 1,000 | malformed |
+//! | nested deeper than 32 | accepted to 1,000 | malformed |
 //! | one-digit month, day, hour, minute, second | accepted | the same |
 //! | a fraction finer than a microsecond | cut | the same |
 //! | event time without a zone | the session's zone | UTC |
@@ -37,13 +37,17 @@
 //! | year or year-month alone, region names as zone, years beyond 9999 | accepted | malformed |
 //! | `T24:00`, impossible dates, other texts | null event time | malformed |
 
+mod commit;
 mod declaration;
 mod decode;
 mod dedup;
 mod derived_table;
+mod epoch;
 mod error;
 mod event_time;
 mod fail_point;
+mod job;
+mod kafka;
 mod ledger;
 mod part;
 mod payload;
@@ -51,11 +55,15 @@ mod pool;
 mod progress;
 mod recover;
 mod rows;
+mod run;
 mod settings;
 mod shard;
 mod sink;
+mod source;
 mod source_table;
 mod state;
+mod stopwatch;
+mod telling;
 mod verdict;
 mod watermark;
 mod windows;
@@ -70,4 +78,5 @@ pub use fail_point::FailPoints;
 pub use ledger::{Counts, Ledger, LedgerKey, WindowCounts};
 pub use progress::{Durations, EventTimeProgress, Progress, SinkProgress, SourceProgress, StateProgress};
 pub use recover::Refusal;
+pub use run::run;
 pub use settings::Settings;

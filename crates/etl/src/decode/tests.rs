@@ -76,14 +76,14 @@ fn depth_is_bounded_before_the_parser_goes_in() {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
         format!(r#"{{"device_id":"d","ts":"2025-06-01T00:00:00Z","x":{open}{close}}}"#)
     };
-    assert!(shown(&mut decoder, nested(63).as_bytes()).starts_with("\"d\""));
+    assert!(shown(&mut decoder, nested(31).as_bytes()).starts_with("\"d\""));
     assert_eq!(
-        shown(&mut decoder, nested(64).as_bytes()),
-        "malformed: nested deeper than 64"
+        shown(&mut decoder, nested(32).as_bytes()),
+        "malformed: nested deeper than 32"
     );
     assert_eq!(
         shown(&mut decoder, nested(1_000_000).as_bytes()),
-        "malformed: nested deeper than 64"
+        "malformed: nested deeper than 32"
     );
     let brackets = "[".repeat(5_000);
     let flat = format!(r#"{{"device_id":"d","ts":"2025-06-01T00:00:00Z","site":"\"{brackets}"}}"#);

@@ -1,0 +1,278 @@
+//! Records from Kafka, by the client.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use client::{Client, ClientError, FetchError, FetchedBatch, Fetcher, FetcherOptions, Isolation, OffsetSpec};
+use record::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::payload::Position;
+use crate::recover::{Cluster, PartitionNow, TopicNow};
+use crate::source::{EventSource, Plan, TopicPartition};
+use crate::{EtlError, Refusal};
+
+/// A leader that does not say its end offset within this time is left out of the plan.
+const PLAN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The topics of a cluster.
+pub(crate) struct KafkaSource {
+    options: client::Options,
+    /// Connected when it is first needed, and kept: brokers may be away when the ETL starts.
+    client: Option<Client>,
+    fetcher: Option<Fetcher>,
+    assigned: BTreeSet<TopicPartition>,
+    /// Topic ids, for messages.
+    tables: BTreeMap<String, String>,
+}
+
+impl KafkaSource {
+    /// `tables` are the tables by topic.
+    pub(crate) fn new(options: client::Options, tables: BTreeMap<String, String>) -> Self {
+        Self {
+            options,
+            client: None,
+            fetcher: None,
+            assigned: BTreeSet::new(),
+            tables,
+        }
+    }
+
+    async fn client(&mut self) -> Result<Client, ClientError> {
+        if let Some(client) = &self.client {
+            return Ok(client.clone());
+        }
+        let client = Client::connect(self.options.clone()).await?;
+        Ok(self.client.insert(client).clone())
+    }
+
+    fn explain(&self, error: FetchError) -> EtlError {
+        match error {
+            FetchError::OffsetOutOfRange {
+                topic,
+                partition,
+                offset,
+                start,
+                end,
+            } => {
+                let next = offset;
+                if start > next {
+                    Refusal::OffsetsGone {
+                        topic,
+                        partition,
+                        next,
+                        earliest: start,
+                    }
+                    .into()
+                } else {
+                    Refusal::TailLost {
+                        topic,
+                        partition,
+                        next,
+                        epoch: LeaderEpoch(-1),
+                        end,
+                    }
+                    .into()
+                }
+            }
+            FetchError::Truncated {
+                topic,
+                partition,
+                position,
+                end_offset,
+                ..
+            } => Refusal::TailLost {
+                topic,
+                partition,
+                next: position.offset,
+                epoch: position.leader_epoch.unwrap_or(LeaderEpoch(-1)),
+                end: end_offset,
+            }
+            .into(),
+            FetchError::TopicRecreated { topic, before, now } => {
+                let table = self.tables.get(&topic).cloned().unwrap_or_default();
+                Refusal::TopicRecreated {
+                    table,
+                    topic,
+                    lake: before.to_string(),
+                    now: now.to_string(),
+                }
+                .into()
+            }
+            FetchError::Corrupt {
+                topic,
+                partition,
+                offset,
+                error,
+            } => EtlError::Batch {
+                topic,
+                partition: partition.0,
+                offset: offset.0,
+                what: error.to_string(),
+            },
+            FetchError::Client(error) => error.into(),
+            other => EtlError::Setting(other.to_string()),
+        }
+    }
+}
+
+impl EventSource for KafkaSource {
+    async fn describe(
+        &mut self,
+        topics: &[String],
+        committed: &BTreeMap<TopicPartition, Position>,
+    ) -> Result<Cluster, EtlError> {
+        let client = self.client().await?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let metadata = client.metadata(Some(&names)).await?;
+        let mut cluster = Cluster {
+            id: metadata.cluster_id.clone(),
+            topics: BTreeMap::new(),
+        };
+        for topic in metadata.topics.iter().filter(|topic| topic.error.is_none()) {
+            let asked: Vec<_> = topic
+                .partitions
+                .iter()
+                .map(|p| (&*topic.name, p.index, OffsetSpec::Earliest))
+                .collect();
+            let earliest = client.list_offsets(&asked, Isolation::ReadCommitted).await;
+            let mut partitions = BTreeMap::new();
+            for ((_, index, _), earliest) in asked.iter().zip(earliest) {
+                partitions.insert(
+                    *index,
+                    PartitionNow {
+                        earliest: earliest?.offset,
+                        epoch_end: None,
+                    },
+                );
+            }
+            let id = if topic.id == TopicId::default() {
+                String::new()
+            } else {
+                topic.id.to_string()
+            };
+            cluster
+                .topics
+                .insert(topic.name.to_string(), TopicNow { id, partitions });
+        }
+        let asked: Vec<_> = committed
+            .iter()
+            .filter(|((topic, partition), position)| {
+                let there = cluster
+                    .topics
+                    .get(topic)
+                    .is_some_and(|t| t.partitions.contains_key(partition));
+                there && position.leader_epoch.0 >= 0
+            })
+            .map(|((topic, partition), position)| (topic.as_str(), *partition, position.leader_epoch))
+            .collect();
+        let ends = client.end_offsets_for_epochs(&asked).await;
+        for ((topic, partition, _), end) in asked.iter().zip(ends) {
+            let end = end?;
+            let now = cluster
+                .topics
+                .get_mut(*topic)
+                .and_then(|t| t.partitions.get_mut(partition));
+            if let Some(now) = now {
+                now.epoch_end = Some((end.leader_epoch, end.end_offset));
+            }
+        }
+        Ok(cluster)
+    }
+
+    fn assign(&mut self, positions: &BTreeMap<TopicPartition, Position>) {
+        let Some(client) = &self.client else { return };
+        let options = FetcherOptions {
+            isolation: Isolation::ReadCommitted,
+            max_bytes: 4 << 20,
+            partition_max_bytes: 1 << 20,
+            ..FetcherOptions::default()
+        };
+        // A new one: what the old one holds was read beyond these positions.
+        let mut fetcher = Fetcher::new(client, options);
+        for ((topic, partition), position) in positions {
+            fetcher.assign(topic, *partition, to_client(*position));
+        }
+        self.assigned = positions.keys().cloned().collect();
+        self.fetcher = Some(fetcher);
+    }
+
+    async fn plan(&mut self) -> Result<Plan, EtlError> {
+        let client = self.client().await?;
+        let topics: BTreeSet<String> = self.assigned.iter().map(|(topic, _)| topic.clone()).collect();
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let mut asked = self.assigned.clone();
+        // Partitions that were added meanwhile. Without an answer the known ones do.
+        if let Ok(Ok(metadata)) = timeout(PLAN_PATIENCE, client.metadata(Some(&names))).await {
+            for topic in metadata.topics.iter().filter(|topic| topic.error.is_none()) {
+                asked.extend(topic.partitions.iter().map(|p| (topic.name.to_string(), p.index)));
+            }
+        }
+        let mut questions = JoinSet::new();
+        for key in asked {
+            let client = client.clone();
+            let is_new = !self.assigned.contains(&key);
+            questions.spawn(async move {
+                let end = ask(&client, &key, OffsetSpec::Latest).await;
+                let earliest = if is_new {
+                    ask(&client, &key, OffsetSpec::Earliest).await
+                } else {
+                    None
+                };
+                (key, end, earliest)
+            });
+        }
+        let mut plan = Plan::default();
+        while let Some(answer) = questions.join_next().await {
+            let Ok((key, end, earliest)) = answer else {
+                continue;
+            };
+            let Some(end) = end else { continue };
+            if self.assigned.contains(&key) {
+                plan.ends.insert(key, end);
+            } else if let Some(earliest) = earliest {
+                plan.new.insert(key.clone(), earliest);
+                plan.ends.insert(key, end);
+            }
+        }
+        for (key, &earliest) in &plan.new {
+            if let Some(fetcher) = &mut self.fetcher {
+                fetcher.assign(&key.0, key.1, earliest);
+                self.assigned.insert(key.clone());
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn fetch(&mut self) -> Result<Vec<FetchedBatch>, EtlError> {
+        let Some(fetcher) = &mut self.fetcher else {
+            return std::future::pending().await;
+        };
+        let fetched = fetcher.next().await;
+        fetched.map_err(|error| self.explain(error))
+    }
+
+    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
+        Some(self.fetcher.as_ref()?.position(topic, partition)?.offset)
+    }
+}
+
+async fn ask(client: &Client, key: &TopicPartition, spec: OffsetSpec) -> Option<Offset> {
+    let asked = [(key.0.as_str(), key.1, spec)];
+    let answers = timeout(
+        PLAN_PATIENCE,
+        client.list_offsets(&asked, Isolation::ReadCommitted),
+    )
+    .await
+    .ok()?;
+    Some(answers.into_iter().next()?.ok()?.offset)
+}
+
+fn to_client(position: Position) -> client::Position {
+    let leader_epoch = Some(position.leader_epoch).filter(|epoch| epoch.0 >= 0);
+    client::Position {
+        offset: position.offset,
+        leader_epoch,
+    }
+}

@@ -1,0 +1,314 @@
+//! The loop: wait for records, plan, gather, commit, tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use client::FetchedBatch;
+use disk::{Disk, RealDisk};
+use record::{Offset, Timestamp};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::commit::Committed;
+use crate::declaration::{TableDeclaration, check_tables};
+use crate::job::{Job, OpenLake};
+use crate::kafka::KafkaSource;
+use crate::payload::Position;
+use crate::source::{EventSource, Plan, TopicPartition};
+use crate::stopwatch::Stopwatch;
+use crate::telling::Teller;
+use crate::{EtlError, Progress, Settings};
+
+/// Between two attempts while brokers are away or the disk is full.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Runs the ETL until `shutdown` comes; the epoch that is on is then committed. `on_progress` is
+/// told of every micro-batch.
+///
+/// Brokers that are away, topics that are not there yet and a full disk are waited for, and logged.
+///
+/// # Errors
+/// Whatever an operator has to decide; see [`EtlError`]. Among them: another ETL holds the lake.
+pub async fn run(
+    settings: Settings,
+    client: client::Options,
+    shutdown: impl Future<Output = ()>,
+    on_progress: impl FnMut(Progress) + Send,
+) -> Result<(), EtlError> {
+    let tables = settings.tables.iter().filter_map(|table| match table {
+        TableDeclaration::Source(source) => Some((source.topic.clone(), source.table.clone())),
+        TableDeclaration::Derived(_) => None,
+    });
+    let source = KafkaSource::new(client, tables.collect());
+    let (stop, stopped) = watch::channel(false);
+    let driven = drive(
+        RealDisk,
+        settings,
+        source,
+        World {
+            now: wall_clock,
+            random,
+        },
+        stopped,
+        on_progress,
+    );
+    let stopping = async {
+        shutdown.await;
+        // The receiver lives as long as `driven`.
+        stop.send_replace(true);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = driven => result,
+        () = stopping => Ok(()),
+    }
+}
+
+/// Clock and randomness.
+#[derive(Clone, Copy)]
+pub(crate) struct World {
+    pub now: fn() -> Timestamp,
+    pub random: fn() -> Result<u128, EtlError>,
+}
+
+fn wall_clock() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+fn random() -> Result<u128, EtlError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| EtlError::Setting(format!("no random numbers: {error}")))?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// Runs sessions, one after the other, until one is stopped or fails for good.
+pub(crate) async fn drive<D: Disk, S: EventSource>(
+    disk: D,
+    settings: Settings,
+    mut source: S,
+    world: World,
+    mut stop: watch::Receiver<bool>,
+    mut on_progress: impl FnMut(Progress) + Send,
+) -> Result<(), EtlError> {
+    check_tables(&settings.tables)?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let began = Instant::now();
+        let session = Session {
+            disk: disk.clone(),
+            settings: settings.clone(),
+            world,
+        };
+        match session.run(&mut source, &mut stop, &mut on_progress).await {
+            Err(error) if error.is_retriable() => {
+                if began.elapsed() > LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
+                tracing::warn!(retry_ms = pause.as_millis() as u64, "the ETL waits: {error}");
+            }
+            done => return done,
+        }
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stopping(&mut stop) => return Ok(()),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Comes when the ETL is told to stop.
+async fn stopping(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // Who could tell us to stop is gone: nobody does.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Work that keeps a thread busy, or waits for a disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EtlError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| EtlError::Worker(error.to_string()))
+}
+
+/// From the opening of the lake to the first error.
+struct Session<D: Disk> {
+    disk: D,
+    settings: Settings,
+    world: World,
+}
+
+impl<D: Disk> Session<D> {
+    async fn run<S: EventSource>(
+        self,
+        source: &mut S,
+        stop: &mut watch::Receiver<bool>,
+        on_progress: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<(), EtlError> {
+        let job = tokio::select! {
+            job = self.open(source) => job?,
+            () = stopping(stop) => return Ok(()),
+        };
+        source.assign(&job.positions());
+        let trigger = self.settings.trigger;
+        let mut teller = Teller::default();
+        let mut gathering = Gathering {
+            job,
+            queue: Vec::new(),
+            world: self.world,
+            trigger,
+        };
+        let mut next_start = Instant::now();
+        loop {
+            tokio::select! {
+                () = sleep_until(next_start) => {}
+                () = stopping(stop) => return Ok(()),
+            }
+            if gathering.queue.is_empty() {
+                tokio::select! {
+                    fetched = source.fetch() => gathering.queue = fetched?,
+                    () = stopping(stop) => return Ok(()),
+                }
+            }
+            if gathering.queue.is_empty() {
+                continue;
+            }
+            let started = Instant::now();
+            let (goes_on, progress) = gathering.epoch(source, stop, &mut teller).await?;
+            let behind =
+                progress.as_ref().is_some_and(|progress| progress.backlog > 0) || !goes_on.queue.is_empty();
+            gathering = goes_on;
+            if let Some(progress) = progress {
+                on_progress(progress);
+            }
+            next_start = if behind { started } else { started + trigger };
+        }
+    }
+
+    /// Opens the lake, looks at the topics, and restores the state.
+    async fn open<S: EventSource>(&self, source: &mut S) -> Result<Job<D>, EtlError> {
+        let (disk, settings) = (self.disk.clone(), self.settings.clone());
+        let (now, random) = ((self.world.now)(), (self.world.random)()?);
+        let lake = blocking(move || OpenLake::open(disk, &settings, now, random)).await??;
+        let sources = || {
+            self.settings.tables.iter().filter_map(|table| match table {
+                TableDeclaration::Source(source) => Some(source),
+                TableDeclaration::Derived(_) => None,
+            })
+        };
+        let topics: Vec<String> = sources().map(|source| source.topic.clone()).collect();
+        let cluster = source.describe(&topics, &lake.committed()).await?;
+        for declared in sources() {
+            if !cluster.topics.contains_key(&declared.topic) {
+                return Err(EtlError::TopicMissing {
+                    table: declared.table.clone(),
+                    topic: declared.topic.clone(),
+                });
+            }
+        }
+        let settings = self.settings.clone();
+        blocking(move || lake.start(settings, &cluster, now)).await?
+    }
+}
+
+/// A job and what was fetched for it.
+struct Gathering<D: Disk> {
+    job: Job<D>,
+    queue: Vec<FetchedBatch>,
+    world: World,
+    trigger: Duration,
+}
+
+impl<D: Disk> Gathering<D> {
+    /// One epoch: up to the planned ends, the budget, or the stop.
+    async fn epoch<S: EventSource>(
+        mut self,
+        source: &mut S,
+        stop: &mut watch::Receiver<bool>,
+        teller: &mut Teller,
+    ) -> Result<(Self, Option<Progress>), EtlError> {
+        let mut watch = Stopwatch::start();
+        let began = Instant::now();
+        let points = self.job.settings.fail_points.clone();
+        let plan = source.plan().await?;
+        points.pass("etl.planned")?;
+        let started = (self.world.now)();
+        for ((topic, partition), &offset) in &plan.new {
+            let tables = self
+                .job
+                .sources
+                .iter_mut()
+                .filter(|table| table.declaration.topic == *topic);
+            let position = Position {
+                offset,
+                leader_epoch: record::LeaderEpoch(-1),
+            };
+            tables.for_each(|table| table.add_partition(*partition, position, started));
+        }
+        self.job.begin(started);
+        teller.begin(&self.job, watch.lap());
+        // A leader that goes away must not hold the others back.
+        let patience = began + self.trigger.max(Duration::from_secs(1));
+        loop {
+            points.pass("etl.fetched")?;
+            let handed_out = handed_out(source, &self.job.positions());
+            let (mut job, queue) = (self.job, std::mem::take(&mut self.queue));
+            let (job, absorbed) = blocking(move || {
+                let left = job.absorb(queue, &handed_out);
+                (job, left)
+            })
+            .await?;
+            self.job = job;
+            self.queue = absorbed?;
+            teller.absorbed(watch.lap());
+            if !self.queue.is_empty() || self.job.gathered.is_full() || self.job.reached(&plan) {
+                break;
+            }
+            tokio::select! {
+                fetched = source.fetch() => self.queue = fetched?,
+                () = sleep_until(patience) => break,
+                () = stopping(stop) => break,
+            }
+            teller.waited(watch.lap());
+        }
+        let (now, attempt) = ((self.world.now)(), (self.world.random)()?);
+        let mut job = self.job;
+        let (job, plan, committed) = blocking(move || {
+            let committed = finish(&mut job, &plan, now, attempt);
+            (job, plan, committed)
+        })
+        .await?;
+        self.job = job;
+        let progress =
+            committed?.map(|(committed, counted)| teller.progress(&self.job, &plan, &committed, counted));
+        Ok((self, progress))
+    }
+}
+
+/// What the epoch counted, taken before the commit folds it into the ledger.
+type Counted = Vec<crate::Counts>;
+
+fn finish<D: Disk>(
+    job: &mut Job<D>,
+    plan: &Plan,
+    now: Timestamp,
+    attempt: u128,
+) -> Result<Option<(Committed, Counted)>, EtlError> {
+    let counted = job
+        .sources
+        .iter()
+        .map(crate::source_table::SourceTable::epoch_counts)
+        .collect();
+    Ok(job
+        .finish(plan, now, attempt)?
+        .map(|committed| (committed, counted)))
+}
+
+fn handed_out<S: EventSource>(
+    source: &S,
+    positions: &BTreeMap<TopicPartition, Position>,
+) -> BTreeMap<TopicPartition, Offset> {
+    let of = |key: &TopicPartition| Some((key.clone(), source.position(&key.0, key.1)?));
+    positions.keys().filter_map(of).collect()
+}

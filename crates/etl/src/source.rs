@@ -1,0 +1,45 @@
+//! Where records come from: the brokers, or memory in tests.
+
+use std::collections::BTreeMap;
+
+use client::FetchedBatch;
+use record::{Offset, PartitionIndex};
+
+use crate::EtlError;
+use crate::payload::Position;
+use crate::recover::Cluster;
+
+/// Topic and partition.
+pub(crate) type TopicPartition = (String, PartitionIndex);
+
+/// How far an epoch goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Where each partition ends now, for readers of committed records. Partitions whose leader is
+    /// away are missing.
+    pub ends: BTreeMap<TopicPartition, Offset>,
+    /// Partitions that were not assigned yet, with their first offset.
+    pub new: BTreeMap<TopicPartition, Offset>,
+}
+
+/// Where records come from.
+pub(crate) trait EventSource: Send {
+    /// The topics as they are now, with the history at these positions.
+    fn describe(
+        &mut self,
+        topics: &[String],
+        committed: &BTreeMap<TopicPartition, Position>,
+    ) -> impl Future<Output = Result<Cluster, EtlError>> + Send;
+
+    /// Reads on from these positions, and forgets all others.
+    fn assign(&mut self, positions: &BTreeMap<TopicPartition, Position>);
+
+    /// Where the partitions end now.
+    fn plan(&mut self) -> impl Future<Output = Result<Plan, EtlError>> + Send;
+
+    /// The next batches; waits until there are some, or positions moved. Cancel safe.
+    fn fetch(&mut self) -> impl Future<Output = Result<Vec<FetchedBatch>, EtlError>> + Send;
+
+    /// Everything before this offset was handed out, or is nothing for readers.
+    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Offset>;
+}
