@@ -354,8 +354,10 @@ impl Node {
         let mut proposed = false;
         if let Some(decision) = decision {
             #[cfg(feature = "deliberate-bugs")]
+            let mut decision = decision;
+            #[cfg(feature = "deliberate-bugs")]
             if self.options.bug == Some(crate::Bug::AnswerBeforeCommit) {
-                replies.extend(decision.replies.iter().cloned());
+                replies.append(&mut decision.replies);
             }
             match self.quorum.propose(metadata_record::encode(&decision.records)) {
                 Some((index, _)) => {

@@ -88,8 +88,6 @@ pub enum Bug {
     ApplyUncommitted,
     /// A new controller hands out producer ids from the start again.
     ReuseProducerIds,
-    /// The vote is forgotten by a restart.
-    ForgetVote,
     /// A topic's creation is answered when it is proposed.
     AnswerBeforeCommit,
     /// Leaders are put back without a new leader epoch.

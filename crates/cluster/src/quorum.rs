@@ -56,10 +56,6 @@ impl Quorum {
             ..Config::default()
         };
         let mut hard_state = restored.hard_state.unwrap_or_default();
-        #[cfg(feature = "deliberate-bugs")]
-        if options.bug == Some(crate::Bug::ForgetVote) {
-            hard_state.vote = None;
-        }
         // The log is ahead of the remembered term where a crash came between the two; nothing was
         // promised in that term, because no message left.
         let newest = restored.entries.last().map_or(Term(0), |e| e.term);

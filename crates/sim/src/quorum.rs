@@ -1,6 +1,10 @@
 //! Runs of `cluster`'s nodes alone.
 
+mod clients;
+mod network;
 mod oracle;
+mod trouble;
+mod words;
 mod world;
 
 #[cfg(test)]

@@ -13,14 +13,13 @@ usage: minicluster-sim [--world quorum] [--seeds N] [--from N] [--seed N] [--bug
   --from    the first seed (0)
   --seed    one run, with its story
   --bug     make a mistake: send-before-persist, apply-uncommitted, reuse-producer-ids,
-            forget-vote, answer-before-commit, keep-leader-epoch";
+            answer-before-commit, keep-leader-epoch";
 
 /// Names of the mistakes.
-const BUGS: [(&str, Bug); 6] = [
+const BUGS: [(&str, Bug); 5] = [
     ("send-before-persist", Bug::SendBeforePersist),
     ("apply-uncommitted", Bug::ApplyUncommitted),
     ("reuse-producer-ids", Bug::ReuseProducerIds),
-    ("forget-vote", Bug::ForgetVote),
     ("answer-before-commit", Bug::AnswerBeforeCommit),
     ("keep-leader-epoch", Bug::KeepLeaderEpoch),
 ];

@@ -35,7 +35,7 @@ impl Weather {
         let loss = sometimes(50, 1, 200);
         let doubled = sometimes(50, 1, 200);
         let delay = 1 + sometimes(70, 1, 150);
-        let crash_within = sometimes(60, 1, 15);
+        let crash_within = sometimes(60, 1, 60);
         Self {
             brokers: random.pick(&[1, 2, 3, 3, 3, 3, 3, 3, 5]).unwrap_or(3),
             trouble: random.between(5_000, 15_000),

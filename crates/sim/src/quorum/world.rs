@@ -3,59 +3,52 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::{
-    Action, Bug, ControllerReply, ControllerRequest, CreateTopics, DeleteTopics, Entry, Event, HardState,
-    Index, MetadataChange, Millis, NewTopic, Node, Options, PeerMessage, Restored, TICK, Token, TopicRef,
+    Action, Bug, ControllerReply, ControllerRequest, Entry, Event, HardState, Index, MetadataChange, Millis,
+    Node, Options, PeerMessage, Restored, TICK, Token,
 };
-use record::{BrokerId, TopicId};
+use record::BrokerId;
 use uuid::Uuid;
 
-use super::Summary;
 use super::oracle::Oracle;
+use super::{Summary, words};
 use crate::random::Random;
 use crate::schedule::Schedule;
 use crate::story::Story;
 use crate::weather::Weather;
 
 /// How long a healed cluster may take to come to rest.
-const REST: u64 = 12_000;
-
-/// Topics that clients only create: once answered, they must stay. Few, so that requests meet.
-const KEPT: u64 = 16;
-
-/// Topics that clients create and delete. A deletion may take effect after a later creation was
-/// answered, if it was repeated for a requester that died, so nothing is promised of these.
-const DELETED: u64 = 3;
+pub(super) const REST: u64 = 12_000;
 
 pub(super) struct World {
-    random: Random,
-    weather: Weather,
-    bug: Option<Bug>,
-    schedule: Schedule<Happening>,
-    story: Story,
-    oracle: Oracle,
-    brokers: BTreeMap<BrokerId, Broker>,
+    pub(super) random: Random,
+    pub(super) weather: Weather,
+    pub(super) bug: Option<Bug>,
+    pub(super) schedule: Schedule<Happening>,
+    pub(super) story: Story,
+    pub(super) oracle: Oracle,
+    pub(super) brokers: BTreeMap<BrokerId, Broker>,
     /// Pairs that can't reach each other, the lower id first.
-    cut: BTreeSet<(BrokerId, BrokerId)>,
+    pub(super) cut: BTreeSet<(BrokerId, BrokerId)>,
     /// Counts the connections of each pair: what travels on a broken one is lost.
-    connections: BTreeMap<(BrokerId, BrokerId), u64>,
-    starts: u64,
-    crashes: u64,
-    healed: bool,
-    requests: BTreeMap<Token, (BrokerId, u64, ControllerRequest)>,
-    next_token: u64,
+    pub(super) connections: BTreeMap<(BrokerId, BrokerId), u64>,
+    pub(super) starts: u64,
+    pub(super) crashes: u64,
+    pub(super) healed: bool,
+    pub(super) requests: BTreeMap<Token, (BrokerId, u64, ControllerRequest)>,
+    pub(super) next_token: u64,
     /// Tokens that peers' questions have at the controller: whose, on which connection, their token.
-    questions: BTreeMap<Token, (BrokerId, u64, Token)>,
+    pub(super) questions: BTreeMap<Token, (BrokerId, u64, Token)>,
 }
 
-struct Broker {
-    node: Option<Node>,
+pub(super) struct Broker {
+    pub(super) node: Option<Node>,
     /// Which start of which process this is.
-    start: u64,
-    paused_until: Millis,
-    disk: Restored,
+    pub(super) start: u64,
+    pub(super) paused_until: Millis,
+    pub(super) disk: Restored,
 }
 
-enum Happening {
+pub(super) enum Happening {
     Tick(BrokerId, u64),
     Raft {
         from: BrokerId,
@@ -100,7 +93,7 @@ enum Happening {
     End,
 }
 
-fn pair(a: BrokerId, b: BrokerId) -> (BrokerId, BrokerId) {
+pub(super) fn pair(a: BrokerId, b: BrokerId) -> (BrokerId, BrokerId) {
     (a.min(b), a.max(b))
 }
 
@@ -278,13 +271,11 @@ impl World {
         }
     }
 
-    // Brokers.
-
-    fn ids(&self) -> Vec<BrokerId> {
+    pub(super) fn ids(&self) -> Vec<BrokerId> {
         self.brokers.keys().copied().collect()
     }
 
-    fn running(&self) -> Vec<BrokerId> {
+    pub(super) fn running(&self) -> Vec<BrokerId> {
         self.brokers
             .iter()
             .filter(|(_, b)| b.node.is_some())
@@ -292,20 +283,24 @@ impl World {
             .collect()
     }
 
-    fn is_start(&self, id: BrokerId, start: u64) -> bool {
+    pub(super) fn is_start(&self, id: BrokerId, start: u64) -> bool {
         let broker = &self.brokers[&id];
         broker.node.is_some() && broker.start == start
     }
 
-    fn is_paused(&self, id: BrokerId) -> bool {
+    pub(super) fn is_controller(&self, id: BrokerId) -> bool {
+        self.brokers[&id].node.as_ref().is_some_and(Node::is_controller)
+    }
+
+    pub(super) fn is_paused(&self, id: BrokerId) -> bool {
         self.brokers[&id].paused_until > self.schedule.now()
     }
 
-    fn broker(&mut self, id: BrokerId) -> &mut Broker {
+    pub(super) fn broker(&mut self, id: BrokerId) -> &mut Broker {
         self.brokers.get_mut(&id).expect("a broker of this run")
     }
 
-    fn start(&mut self, id: BrokerId) -> Result<(), String> {
+    pub(super) fn start(&mut self, id: BrokerId) -> Result<(), String> {
         if self.brokers[&id].node.is_some() {
             return Ok(());
         }
@@ -330,7 +325,7 @@ impl World {
         Ok(())
     }
 
-    fn crash(&mut self, id: BrokerId) {
+    pub(super) fn crash(&mut self, id: BrokerId) {
         let broker = self.broker(id);
         if broker.node.take().is_none() {
             return;
@@ -343,132 +338,16 @@ impl World {
                 self.disconnect(id, peer);
             }
         }
-        let back = self.random.between(1, self.weather.longest);
+        let longest = if self.random.chance(500) {
+            300
+        } else {
+            self.weather.longest
+        };
+        let back = self.random.between(1, longest);
         self.schedule.after(back, Happening::Start(id));
     }
 
-    // The network.
-
-    fn connection(&self, a: BrokerId, b: BrokerId) -> u64 {
-        self.connections.get(&pair(a, b)).copied().unwrap_or(0)
-    }
-
-    fn connect(&mut self, a: BrokerId, b: BrokerId) {
-        if a == b || self.cut.contains(&pair(a, b)) {
-            return;
-        }
-        for (at, peer) in [(a, b), (b, a)] {
-            let start = self.brokers[&at].start;
-            let delay = self.random.between(1, 100);
-            self.schedule
-                .after(delay, Happening::Connected { at, start, peer });
-        }
-    }
-
-    /// The connection breaks. Both ends notice, unless they are cut off: then only time tells.
-    fn disconnect(&mut self, a: BrokerId, b: BrokerId) {
-        *self.connections.entry(pair(a, b)).or_default() += 1;
-        if self.cut.contains(&pair(a, b)) {
-            return;
-        }
-        for (at, peer) in [(a, b), (b, a)] {
-            let start = self.brokers[&at].start;
-            self.schedule.after(0, Happening::Lost { at, start, peer });
-        }
-    }
-
-    fn cut(&mut self, a: BrokerId, b: BrokerId, noticed: bool) {
-        if !self.cut.insert(pair(a, b)) {
-            return;
-        }
-        self.tell(format!(
-            "{a} and {b} are cut off from each other, noticed: {noticed}"
-        ));
-        if noticed {
-            self.disconnect(a, b);
-        }
-        let delay = self.random.between(100, self.weather.longest);
-        self.schedule.after(delay, Happening::Mend(a, b));
-    }
-
-    fn mend(&mut self, a: BrokerId, b: BrokerId) {
-        if self.cut.remove(&pair(a, b)) {
-            self.tell(format!("{a} and {b} reach each other"));
-            self.connect(a, b);
-        }
-    }
-
-    /// Raft's messages are lost, doubled and late, more than a connection would allow.
-    fn send(&mut self, from: BrokerId, to: BrokerId, message: PeerMessage) {
-        if self.random.chance(self.weather.loss) {
-            return;
-        }
-        let copies = if self.random.chance(self.weather.doubled) {
-            2
-        } else {
-            1
-        };
-        for _ in 0..copies {
-            let outlives = self.weather.doubled > 0 && self.random.chance(100);
-            let connection = if outlives {
-                None
-            } else {
-                Some(self.connection(from, to))
-            };
-            let delay = self.random.between(0, self.weather.delay);
-            let delay = if outlives { delay * 10 } else { delay };
-            let message = PeerMessage::decode(message.encode()).expect("a message survives its bytes");
-            self.schedule.after(
-                delay,
-                Happening::Raft {
-                    from,
-                    to,
-                    connection,
-                    message,
-                },
-            );
-        }
-    }
-
-    fn ask(&mut self, from: BrokerId, to: BrokerId, token: Token, request: ControllerRequest) {
-        let connection = self.connection(from, to);
-        let delay = self.random.between(0, self.weather.delay);
-        if self.brokers[&to].node.is_none() {
-            let start = self.brokers[&from].start;
-            self.schedule.after(
-                delay,
-                Happening::NoReply {
-                    at: from,
-                    start,
-                    token,
-                },
-            );
-            return;
-        }
-        self.schedule.after(
-            delay,
-            Happening::Ask {
-                from,
-                to,
-                connection,
-                token,
-                request,
-            },
-        );
-    }
-
-    fn deliver(&mut self, to: BrokerId, event: Event, later: Happening) -> Result<(), String> {
-        if self.is_paused(to) {
-            let wait = self.brokers[&to].paused_until.since(self.schedule.now()).0;
-            self.schedule.after(wait, later);
-            return Ok(());
-        }
-        self.event(to, event)
-    }
-
-    // What nodes do.
-
-    fn event(&mut self, id: BrokerId, event: Event) -> Result<(), String> {
+    pub(super) fn event(&mut self, id: BrokerId, event: Event) -> Result<(), String> {
         let now = self.schedule.now();
         let crash_within = self.weather.crash_within;
         let broker = self.brokers.get_mut(&id).expect("a broker of this run");
@@ -478,23 +357,11 @@ impl World {
         let before = node.metadata().applied;
         let was_controller = node.is_controller();
         let actions = node.on(event, now);
-        if let Some(controller) = node.metadata().controller.filter(|c| c.id == id) {
-            self.oracle.leads(id, controller.epoch)?;
-        }
-        if node.metadata().applied != before {
-            self.oracle.applied(id, before, node.metadata())?;
-        }
         if node.is_controller() != was_controller {
             let line = format!("{id} is controller: {}, term {}", !was_controller, node.term());
             self.story.tell(now, line);
         }
-        let dies =
-            self.random.chance(crash_within) && actions.iter().any(|a| matches!(a, Action::Persist { .. }));
-        let dies_after = if dies {
-            self.random.below(actions.len() as u64) as usize
-        } else {
-            usize::MAX
-        };
+        let dies_after = self.dies_after(crash_within, &actions);
         for (done, action) in actions.into_iter().enumerate() {
             if done >= dies_after {
                 self.crash(id);
@@ -502,7 +369,35 @@ impl World {
             }
             self.act(id, action)?;
         }
+        self.observe(id, before)
+    }
+
+    /// Looks at a node after its actions: what it believed before they were done, nobody could see.
+    fn observe(&mut self, id: BrokerId, before: Index) -> Result<(), String> {
+        let Some(node) = &self.brokers[&id].node else {
+            return Ok(());
+        };
+        let metadata = node.metadata();
+        if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
+            self.oracle.leads(id, controller.epoch)?;
+        }
+        if metadata.applied != before {
+            self.oracle.applied(id, before, metadata)?;
+        }
         Ok(())
+    }
+
+    /// After how many actions the process dies. Only writing is worth dying for; half of the time it
+    /// dies just before that.
+    fn dies_after(&mut self, crash_within: u64, actions: &[Action]) -> usize {
+        let writes = actions.iter().position(|a| matches!(a, Action::Persist { .. }));
+        match writes {
+            Some(write) if self.random.chance(crash_within) => match self.random.chance(500) {
+                true => write,
+                false => self.random.below(actions.len() as u64) as usize,
+            },
+            _ => usize::MAX,
+        }
     }
 
     fn act(&mut self, id: BrokerId, action: Action) -> Result<(), String> {
@@ -559,7 +454,7 @@ impl World {
     }
 
     fn changed(&mut self, id: BrokerId, change: MetadataChange) -> Result<(), String> {
-        self.tell(format!("{id} {}", describe_change(&change)));
+        self.tell(format!("{id} {}", words::change(&change)));
         let MetadataChange::BecomeLeader {
             replica,
             leader_epoch,
@@ -570,160 +465,6 @@ impl World {
         let start = self.brokers[&id].start;
         self.oracle
             .leads_partition(id, start, replica.topic_id, replica.partition, leader_epoch)
-    }
-
-    // Clients.
-
-    fn client(&mut self) -> Result<(), String> {
-        if !self.healed {
-            let delay = self.random.between(1, 2 * self.weather.request_every);
-            self.schedule.after(delay, Happening::Client);
-        }
-        let running: Vec<BrokerId> = self
-            .running()
-            .into_iter()
-            .filter(|id| !self.is_paused(*id))
-            .collect();
-        let Some(at) = self.random.pick(&running) else {
-            return Ok(());
-        };
-        let Some(request) = self.draw_request(at) else {
-            return Ok(());
-        };
-        self.request(at, request)
-    }
-
-    fn draw_request(&mut self, at: BrokerId) -> Option<ControllerRequest> {
-        let kept = format!("kept-{}", self.random.below(KEPT));
-        let deleted = format!("deleted-{}", self.random.below(DELETED));
-        let timeout = Millis(self.random.between(100, 8_000));
-        Some(match self.random.below(10) {
-            0..=3 => self.create_topic(kept, timeout),
-            4 => self.create_topic(deleted, timeout),
-            5 => {
-                let topics = vec![TopicRef::Name(deleted)];
-                ControllerRequest::DeleteTopics(DeleteTopics { topics, timeout })
-            }
-            _ => {
-                let broker_epoch = self.brokers[&at].node.as_ref()?.broker_epoch()?;
-                ControllerRequest::AllocateProducerIds {
-                    broker: at,
-                    broker_epoch,
-                }
-            }
-        })
-    }
-
-    fn create_topic(&mut self, name: String, timeout: Millis) -> ControllerRequest {
-        let partitions = self.random.between(1, 4) as i32;
-        let id = TopicId(Uuid::from_u128(self.random.number() | 1));
-        let replication_factor = -1;
-        let (assignments, configs) = (Vec::new(), Vec::new());
-        let topic = NewTopic {
-            name,
-            id,
-            partitions,
-            replication_factor,
-            assignments,
-            configs,
-        };
-        ControllerRequest::CreateTopics(CreateTopics {
-            topics: vec![topic],
-            validate_only: false,
-            timeout,
-        })
-    }
-
-    fn request(&mut self, at: BrokerId, request: ControllerRequest) -> Result<(), String> {
-        self.next_token += 1;
-        let token = Token(self.next_token);
-        self.tell(format!("client asks {at} ({}): {}", token.0, describe(&request)));
-        let start = self.brokers[&at].start;
-        self.requests.insert(token, (at, start, request.clone()));
-        self.event(at, Event::Request { token, request })
-    }
-
-    fn answered(&mut self, id: BrokerId, token: Token, reply: ControllerReply) -> Result<(), String> {
-        let Some((at, _, request)) = self.requests.remove(&token) else {
-            return Err(format!(
-                "broker {id} answers request {} that nobody waits for",
-                token.0
-            ));
-        };
-        self.tell(format!("{at} answers ({}): {}", token.0, describe_reply(&reply)));
-        match (request, reply) {
-            (ControllerRequest::CreateTopics(create), ControllerReply::CreateTopics(created)) => {
-                for (asked, created) in create.topics.into_iter().zip(created) {
-                    if created.result.is_ok() && asked.name.starts_with("kept") {
-                        self.oracle.created(asked.id, asked.name);
-                    }
-                }
-                Ok(())
-            }
-            (
-                ControllerRequest::AllocateProducerIds { .. },
-                ControllerReply::ProducerIds { first, count },
-            ) => self.oracle.got_producer_ids(first, count),
-            (ControllerRequest::DeleteTopics(_), ControllerReply::DeleteTopics(_))
-            | (_, ControllerReply::Refused(_)) => Ok(()),
-            (request, reply) => Err(format!("{request:?} was answered by {reply:?}")),
-        }
-    }
-
-    // Trouble.
-
-    fn fault(&mut self) -> Result<(), String> {
-        if self.healed {
-            return Ok(());
-        }
-        let delay = self.random.between(1, 2 * self.weather.fault_every);
-        self.schedule.after(delay, Happening::Fault);
-        let Some(id) = self.random.pick(&self.running()) else {
-            return Ok(());
-        };
-        match self.random.below(10) {
-            0..=3 => self.crash(id),
-            4 => self.running().into_iter().for_each(|id| self.crash(id)),
-            5 => self.pause(id),
-            6 | 7 => {
-                let noticed = self.random.chance(500);
-                for peer in self.ids() {
-                    if peer != id {
-                        self.cut(id, peer, noticed);
-                    }
-                }
-            }
-            _ => {
-                let peer = self.random.pick(&self.ids()).filter(|peer| *peer != id);
-                let noticed = self.random.chance(500);
-                if let Some(peer) = peer {
-                    self.cut(id, peer, noticed);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn pause(&mut self, id: BrokerId) {
-        let time = self.random.between(50, self.weather.longest);
-        self.tell(format!("{id} is paused for {time} ms"));
-        self.broker(id).paused_until = self.schedule.now().plus(Millis(time));
-    }
-
-    fn heal(&mut self) -> Result<(), String> {
-        self.tell("everything is healed");
-        self.healed = true;
-        self.weather.clear_up();
-        for (a, b) in self.cut.clone() {
-            self.mend(a, b);
-        }
-        for id in self.ids() {
-            self.broker(id).paused_until = Millis(0);
-            self.start(id)?;
-        }
-        self.schedule.after(REST / 2, Happening::Client);
-        self.schedule.after(REST, Happening::End);
-        Ok(())
     }
 
     fn judge(&mut self) -> Result<(), String> {
@@ -752,59 +493,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, line: impl AsRef<str>) {
+    pub(super) fn tell(&mut self, line: impl AsRef<str>) {
         self.story.tell(self.schedule.now(), line);
-    }
-}
-
-fn describe(request: &ControllerRequest) -> String {
-    match request {
-        ControllerRequest::CreateTopics(create) => {
-            let topic = &create.topics[0];
-            format!(
-                "create {} with {} partitions, within {}",
-                topic.name, topic.partitions, create.timeout
-            )
-        }
-        ControllerRequest::DeleteTopics(delete) => format!("delete {:?}", delete.topics[0]),
-        ControllerRequest::AllocateProducerIds { .. } => "producer ids".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
-
-fn describe_change(change: &MetadataChange) -> String {
-    match change {
-        MetadataChange::Registered { broker_epoch } => format!("is registered, broker epoch {broker_epoch}"),
-        MetadataChange::Fenced(fenced) => format!("is fenced: {fenced}"),
-        MetadataChange::CreateReplica(r) => format!("holds {}-{}", r.topic, r.partition),
-        MetadataChange::DeleteReplica(r) => format!("deletes {}-{}", r.topic, r.partition),
-        MetadataChange::BecomeLeader {
-            replica: r,
-            leader_epoch,
-        } => {
-            format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
-        }
-        MetadataChange::Resign {
-            replica: r,
-            leader_epoch,
-        } => {
-            format!("leads {}-{} no more, epoch {leader_epoch}", r.topic, r.partition)
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn describe_reply(reply: &ControllerReply) -> String {
-    match reply {
-        ControllerReply::CreateTopics(topics) => match &topics[0].result {
-            Ok(info) => format!("{} exists as {}", topics[0].name, info.id.0),
-            Err(refusal) => format!("{:?}", refusal.code),
-        },
-        ControllerReply::DeleteTopics(topics) => match &topics[0].result {
-            Ok(info) => format!("{} is deleted", info.name),
-            Err(refusal) => format!("{:?}", refusal.code),
-        },
-        ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
-        other => format!("{other:?}"),
     }
 }
