@@ -25,10 +25,6 @@ pub(crate) const POINTS: [&str; 10] = [
 pub struct FailPoints(Option<Arc<Armed>>);
 
 #[derive(Debug)]
-#[cfg_attr(
-    not(any(test, feature = "fail-points")),
-    expect(dead_code, reason = "nothing arms a point then")
-)]
 struct Armed {
     point: String,
     /// Passages left until the end.
@@ -64,7 +60,10 @@ impl FailPoints {
         Self::armed(point, passage, End::Error)
     }
 
-    #[cfg(any(test, feature = "fail-points"))]
+    #[cfg_attr(
+        not(any(test, feature = "fail-points")),
+        expect(dead_code, reason = "nothing arms a point then")
+    )]
     fn armed(point: &str, passage: u64, end: End) -> Self {
         Self(Some(Arc::new(Armed {
             point: point.into(),

@@ -49,6 +49,8 @@ mod fail_point;
 mod job;
 mod kafka;
 mod ledger;
+#[cfg(test)]
+mod memory;
 mod part;
 mod payload;
 mod pool;

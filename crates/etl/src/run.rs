@@ -1,11 +1,12 @@
 //! The loop: wait for records, plan, gather, commit, tell.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::FetchedBatch;
 use disk::{Disk, RealDisk};
-use record::{Offset, Timestamp};
+use record::{LeaderEpoch, Offset, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -47,8 +48,8 @@ pub async fn run(
         settings,
         source,
         World {
-            now: wall_clock,
-            random,
+            now: Arc::new(wall_clock),
+            random: Arc::new(random),
         },
         stopped,
         on_progress,
@@ -66,10 +67,10 @@ pub async fn run(
 }
 
 /// Clock and randomness.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct World {
-    pub now: fn() -> Timestamp,
-    pub random: fn() -> Result<u128, EtlError>,
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub random: Arc<dyn Fn() -> Result<u128, EtlError> + Send + Sync>,
 }
 
 fn wall_clock() -> Timestamp {
@@ -98,7 +99,7 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
         let session = Session {
             disk: disk.clone(),
             settings: settings.clone(),
-            world,
+            world: world.clone(),
         };
         match session.run(&mut source, &mut stop, &mut on_progress).await {
             Err(error) if error.is_retriable() => {
@@ -156,7 +157,7 @@ impl<D: Disk> Session<D> {
         let mut gathering = Gathering {
             job,
             queue: Vec::new(),
-            world: self.world,
+            world: self.world.clone(),
             trigger,
         };
         let mut next_start = Instant::now();
@@ -242,7 +243,7 @@ impl<D: Disk> Gathering<D> {
                 .filter(|table| table.declaration.topic == *topic);
             let position = Position {
                 offset,
-                leader_epoch: record::LeaderEpoch(-1),
+                leader_epoch: LeaderEpoch(-1),
             };
             tables.for_each(|table| table.add_partition(*partition, position, started));
         }
@@ -312,3 +313,6 @@ fn handed_out<S: EventSource>(
     let of = |key: &TopicPartition| Some((key.clone(), source.position(&key.0, key.1)?));
     positions.keys().filter_map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;
