@@ -2,7 +2,8 @@
 //!
 //! What holds, whatever happens on the network:
 //! * Batches of a partition are written in the order in which they were closed, each once.
-//! * At most five of them, and at most five requests a broker, are unanswered.
+//! * At most five of them, and at most five requests a broker, are unanswered; one, before the brokers know
+//!   the partition's series of sequences.
 //! * A batch that may have been written is sent again only with the same sequence, so that the broker
 //!   recognises it. After a failed attempt the oldest goes first and alone; nothing new is sent before.
 //! * A new series (next epoch, sequence 0; KIP-360) is started only where the broker has shown that none of
@@ -433,12 +434,17 @@ impl Core {
             .unwrap_or_default();
         match judge(answer.error.as_ref().map(|error| error.code)) {
             Verdict::Written => {
+                if queue.sent.iter().take(place).any(|before| !before.may_be_written) {
+                    return Err(format!(
+                        "{partition} wrote a batch before the one that it had refused"
+                    ));
+                }
                 queue.sent.remove(place);
                 actions.push(Action::Complete {
                     batch: id,
                     result: Ok(answer.base_offset),
                 });
-                (queue.failures, queue.gap) = (0, false);
+                (queue.failures, queue.gap, queue.known) = (0, false, true);
             }
             verdict @ (Verdict::Retry | Verdict::RetryUnclear) => {
                 queue.sent[place].state = State::Waiting;

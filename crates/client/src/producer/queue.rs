@@ -49,6 +49,9 @@ pub(crate) struct Queue {
     pub(crate) leader: Option<(BrokerId, LeaderEpoch)>,
     pub(crate) epoch: Option<ProducerEpoch>,
     pub(crate) next_sequence: Sequence,
+    /// Whether the brokers know the series: a first batch of it was acknowledged. A broker that doesn't
+    /// know a producer takes any sequence, so before that a second batch may not overtake the first.
+    pub(crate) known: bool,
     /// Whether a sequence before those in `sent` was given up unwritten: none of them is written then.
     pub(crate) gap: bool,
     pub(crate) not_before: Millis,
@@ -65,6 +68,7 @@ impl Default for Queue {
             leader: None,
             epoch: None,
             next_sequence: Sequence(0),
+            known: false,
             gap: false,
             not_before: Millis(0),
             failures: 0,
@@ -96,7 +100,7 @@ impl Queue {
         match self.sent.iter().position(|batch| batch.state == State::Waiting) {
             Some(0) => self.sent.front(),
             Some(_) => None,
-            None if self.sent.len() < MAX_SENT => self.closed.front(),
+            None if self.sent.len() < if self.known { MAX_SENT } else { 1 } => self.closed.front(),
             None => None,
         }
     }
@@ -156,7 +160,7 @@ impl Queue {
             sequence = sequence.plus(batch.sealed.count());
         }
         self.next_sequence = sequence;
-        self.gap = false;
+        (self.gap, self.known) = (false, false);
         Some(epoch)
     }
 
