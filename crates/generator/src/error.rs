@@ -1,0 +1,89 @@
+//! What can keep the generator from generating.
+
+use std::{io, path::PathBuf};
+
+use client::{ClientError, FetchError, ProduceError};
+
+/// What can keep the generator from generating.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeneratorError {
+    /// A setting makes no sense.
+    #[error("{what}")]
+    Settings {
+        /// Which, and what it may be.
+        what: String,
+    },
+    /// Another generator uses the folder.
+    #[error("another generator writes to {}: stop it first, or use another folder", .folder.display())]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The truth log can't be read or written.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The truth log isn't one, or a line of it was changed.
+    #[error("{}: line {line} is damaged ({reason}). The counts can't be trusted: move the file away to count from zero", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The truth log is of a newer version.
+    #[error("{} was written by a newer minicluster (format {found}, this one reads {known}): use that one, or move the file away to count from zero", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that is known here.
+        known: u32,
+    },
+    /// The end of a topic can't be read, so that it isn't known what a killed run had sent.
+    #[error("what the last run sent to `{topic}` can't be counted: {error}. Move {} away to count from zero", .log.display())]
+    Unresolved {
+        /// The topic.
+        topic: String,
+        /// Why.
+        error: FetchError,
+        /// The truth log.
+        log: PathBuf,
+    },
+    /// A cluster can't be used.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Records were refused.
+    #[error(transparent)]
+    Produce(#[from] ProduceError),
+    /// The system gave no random number.
+    #[error("the system gave no random number: {0}")]
+    Random(getrandom::Error),
+    /// A task ended early.
+    #[error("a task of the generator failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl GeneratorError {
+    /// Whether it passes when brokers are back.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Client(error) => error.is_retriable(),
+            Self::Produce(ProduceError::TimedOut { .. } | ProduceError::Fatal { .. }) => true,
+            Self::Produce(ProduceError::Client(error)) => error.is_retriable(),
+            Self::Unresolved {
+                error: FetchError::Client(error),
+                ..
+            } => error.is_retriable(),
+            _ => false,
+        }
+    }
+}

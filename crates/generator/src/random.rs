@@ -1,0 +1,63 @@
+//! Random numbers that are the same on every machine: PCG XSL 128/64.
+
+use rand_core::RngCore;
+use rand_pcg::Lcg128Xsl64;
+
+/// What a number is for. Each purpose has its own row of numbers, so that a new use changes no other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose {
+    Kind = 1,
+    Content = 2,
+    Visitor = 3,
+    Device = 4,
+}
+
+/// Numbers for one thing: a sequence, a visitor, a device.
+#[derive(Debug, Clone)]
+pub(crate) struct Random(Lcg128Xsl64);
+
+impl Random {
+    /// `root` stands for the run and its stream, `of` for the thing.
+    pub(crate) fn new(root: u128, purpose: Purpose, of: u64) -> Self {
+        let state = mix(root ^ (u128::from(of) << 8) ^ purpose as u128);
+        Self(Lcg128Xsl64::new(state, root))
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// From 0 to 1, 1 excluded, 53 bits.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// From 0 to `end`, `end` excluded; 0 where `end` is 0.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// One of several; the first where there is none to choose.
+    pub(crate) fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        from.get(self.below(from.len() as u64) as usize)
+    }
+
+    /// About normal: mean 0, deviation 1, never beyond 6.
+    pub(crate) fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
+}
+
+/// Spreads the bits of a number over all of it (the finalizer of SplitMix, twice).
+pub(crate) fn mix(value: u128) -> u128 {
+    let low = splitmix(value as u64);
+    let high = splitmix((value >> 64) as u64 ^ low);
+    (u128::from(splitmix(high ^ low.rotate_left(32))) << 64) | u128::from(high)
+}
+
+fn splitmix(value: u64) -> u64 {
+    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
