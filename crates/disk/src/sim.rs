@@ -174,10 +174,11 @@ impl SimDisk {
     /// The file system as it is now.
     pub fn image(&self) -> Image {
         let world = self.world();
-        Image::new(world.tree.clone(), world.steps, String::new())
+        Image::new(&world.tree, world.steps, String::new())
     }
 
-    /// Starts keeping an image of the file system before every step.
+    /// Starts keeping an image of the file system before every step, and in the middle of every
+    /// write.
     pub fn keep_images(&self) {
         self.world().images = Some(Vec::new());
     }
@@ -236,7 +237,7 @@ impl World {
     fn begin_step(&mut self, what: &str, path: &Path) -> io::Result<Verdict> {
         if let Some(images) = &mut self.images {
             let before = format!("{what} {}", path.display());
-            images.push(Image::new(self.tree.clone(), self.steps, before));
+            images.push(Image::new(&self.tree, self.steps, before));
         }
         self.steps += 1;
         if let Some(stop) = self.faults.stop
@@ -418,6 +419,13 @@ impl File for SimFile {
         }
         let verdict = world.begin_step("write to", Path::new(&self.label()))?;
         let room = world.room_for(buf.len(), offset, world.tree.len(self.inode))?;
+        if world.images.is_some() && room > 1 {
+            let mut torn = world.tree.clone();
+            torn.write(self.inode, &buf[..room / 2], offset);
+            let within = format!("the second half of a write to {}", self.label());
+            let image = Image::new(&torn, world.steps, within);
+            world.images.get_or_insert_default().push(image);
+        }
         match verdict {
             Verdict::Go => {
                 world.tree.write(self.inode, &buf[..room], offset);

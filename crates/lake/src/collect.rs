@@ -1,6 +1,5 @@
-//! Log snapshots, and deleting what no retained commit needs.
-//!
-//! Deletions are not synced: what comes back after a power loss is deleted again.
+//! Log snapshots, and deleting what no retained commit needs. What comes back after a power loss
+//! is deleted again.
 
 use disk::Disk;
 
@@ -76,6 +75,9 @@ pub(crate) fn delete_unretained<D: Disk>(
         collected.log_entries += 1;
         options.reached(FailPoint::LogEntryDeleted);
     }
+    if collected.log_entries > 0 {
+        folders::sync(disk, &layout.log)?;
+    }
     for file in folders::names_if_there(disk, &state.dir)? {
         let made_by = attempt_of_state_file(&file);
         if made_by.is_some() && made_by != attempt && !retained.names_state_file(&file) {
@@ -107,5 +109,6 @@ pub(crate) fn remove_strangers<D: Disk>(
             folders::remove_file_if_there(disk, &state.file(&file))?;
         }
     }
-    Ok(())
+    folders::sync(disk, &layout.staging)?;
+    folders::sync(disk, &state.dir)
 }

@@ -73,16 +73,9 @@ impl Layout {
         self.attempt(attempt).join("commit.json")
     }
 
-    pub(crate) fn staged_table(&self, attempt: AttemptId, table: &TableName) -> PathBuf {
-        self.attempt(attempt).join(table.as_str())
-    }
-
-    pub(crate) fn staged_partition(&self, attempt: AttemptId, table: &TableName, dt: Date) -> PathBuf {
-        self.staged_table(attempt, table).join(partition_name(dt))
-    }
-
-    pub(crate) fn staged_file(&self, attempt: AttemptId, table: &TableName, file: &DataFile) -> PathBuf {
-        self.staged_partition(attempt, table, file.dt).join(&file.name)
+    /// A data file before it is published.
+    pub(crate) fn staged_file(&self, attempt: AttemptId, name: &str) -> PathBuf {
+        self.attempt(attempt).join(name)
     }
 
     /// A log snapshot before it has its name.

@@ -7,7 +7,7 @@
 //! <root>/log/<20 digits>.json                              commits, numbered without gaps
 //! <root>/log/<20 digits>.published                         says that a commit is published
 //! <root>/log/<20 digits>.snapshot.json                     what all commits so far add up to
-//! <root>/staging/<attempt>/<table>/dt=YYYY-MM-DD/...       files of a commit before it is published
+//! <root>/staging/<attempt>/part-<attempt>-<n>.parquet      files of a commit before it is published
 //! <checkpoint_root>/<job>/format.json                      the lake and the job that it belongs to
 //! <checkpoint_root>/<job>/newest.json                      the newest commit that it has seen
 //! <checkpoint_root>/<job>/<attempt>-<name>                 state files, named by commits
@@ -45,6 +45,8 @@ mod commit;
 mod commit_log;
 mod digest;
 mod error;
+#[cfg(test)]
+mod explore;
 mod folders;
 mod identity;
 mod layout;

@@ -39,7 +39,7 @@ impl Options {
     }
 
     /// Calls `hook` between all steps. Tests use it to kill the process there.
-    #[cfg(feature = "fail-points")]
+    #[cfg(any(test, feature = "fail-points"))]
     pub fn with_fail_points(mut self, hook: impl Fn(FailPoint) + Send + Sync + 'static) -> Options {
         self.fail_points = FailPoints(Some(Arc::new(hook)));
         self

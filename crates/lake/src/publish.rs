@@ -59,7 +59,7 @@ fn publish_table<D: Disk>(
         folders::sync(disk, &layout.partition(&change.table, dt))?;
         options.reached(FailPoint::PartitionSynced);
         for file in &files {
-            let staged = layout.staged_file(commit.attempt, &change.table, file);
+            let staged = layout.staged_file(commit.attempt, &file.name);
             folders::remove_file_if_there(disk, &staged)?;
             options.reached(FailPoint::FileUnstaged);
         }
@@ -75,7 +75,7 @@ fn link<D: Disk>(
     change: &TableChange,
     file: &DataFile,
 ) -> Result<(), LakeError> {
-    let staged = layout.staged_file(commit.attempt, &change.table, file);
+    let staged = layout.staged_file(commit.attempt, &file.name);
     let path = layout.data_file(&change.table, file);
     match disk.hard_link(&staged, &path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}

@@ -119,7 +119,7 @@ impl<D: Disk> Snapshot<D> {
         take: impl Fn(&Path) -> io::Result<T>,
     ) -> Result<T, LakeError> {
         let path = self.layout.data_file(table, file);
-        let staged = self.layout.staged_file(self.head.commit.attempt, table, file);
+        let staged = self.layout.staged_file(self.head.commit.attempt, &file.name);
         for place in [&path, &staged, &path] {
             match take(place) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}

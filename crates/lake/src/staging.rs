@@ -1,6 +1,5 @@
 //! Files written for a commit that isn't made yet.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +24,6 @@ pub struct Staging<D: Disk> {
     attempt: AttemptId,
     /// The state files of the commit before.
     previous_state: Vec<StateFile>,
-    folders: BTreeSet<PathBuf>,
     begun: usize,
     finished: Arc<Mutex<Finished>>,
 }
@@ -73,6 +71,7 @@ impl<D: Disk> Staging<D> {
     ) -> Result<Staging<D>, LakeError> {
         let folder = layout.attempt(attempt);
         disk.create_dir(&folder).during("make the folder", &folder)?;
+        folders::sync(&disk, &layout.staging)?;
         Ok(Staging {
             disk,
             options,
@@ -80,7 +79,6 @@ impl<D: Disk> Staging<D> {
             state_layout,
             attempt,
             previous_state,
-            folders: BTreeSet::from([folder]),
             begun: 0,
             finished: Arc::default(),
         })
@@ -102,16 +100,9 @@ impl<D: Disk> Staging<D> {
                 "{dt} can't be the date of a partition"
             )));
         }
-        let folder = self.layout.staged_partition(self.attempt, table, dt);
-        for folder in [self.layout.staged_table(self.attempt, table), folder.clone()] {
-            if !self.folders.contains(&folder) {
-                folders::ensure(&self.disk, &folder)?;
-                self.folders.insert(folder);
-            }
-        }
         let n = self.begun;
         let name = layout::data_file_name(self.attempt, n);
-        let path = folder.join(&name);
+        let path = self.layout.staged_file(self.attempt, &name);
         self.create(
             path,
             Target::Data {
@@ -232,10 +223,7 @@ impl<D: Disk> Staging<D> {
 
     /// Makes all staged names durable; the contents are since each file was finished.
     pub(crate) fn sync(&self) -> Result<(), LakeError> {
-        for folder in self.folders.iter().rev() {
-            folders::sync(&self.disk, folder)?;
-        }
-        folders::sync(&self.disk, &self.layout.staging)?;
+        folders::sync(&self.disk, &self.layout.attempt(self.attempt))?;
         folders::sync(&self.disk, &self.state_layout.dir)
     }
 }

@@ -259,6 +259,13 @@ impl<D: Disk> Writer<D> {
         &self.head.commit.state
     }
 
+    /// A deliberate mistake, for tests that show that it is found: takes the newest commit for
+    /// published though it isn't.
+    #[cfg(test)]
+    pub(crate) fn forget_to_publish(&mut self) {
+        self.head.published = true;
+    }
+
     fn expect_running(&self) -> Result<(), LakeError> {
         if self.stopped {
             Err(LakeError::Stopped)

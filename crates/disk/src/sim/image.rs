@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::SimDisk;
 use super::choices::{Choices, SplitMix};
 use super::power;
-use super::tree::{Inode, ROOT, Tree};
+use super::tree::{Content, Inode, ROOT, Tree, Write};
 
 /// A simulated file system at one instant, with what is durable and what is not.
 #[derive(Clone)]
@@ -28,7 +27,8 @@ pub struct PowerLosses {
 }
 
 impl Image {
-    pub(super) fn new(tree: Tree, steps: u64, before: String) -> Image {
+    pub(super) fn new(tree: &Tree, steps: u64, before: String) -> Image {
+        let tree = power::without_lost_inodes(tree);
         Image { tree, steps, before }
     }
 
@@ -45,7 +45,7 @@ impl Image {
     /// The file system that a restarted process sees: everything that returned is there, though
     /// not all of it may be durable; locks are released, faults are gone.
     pub fn after_kill(&self) -> SimDisk {
-        SimDisk::from_tree(power::without_lost_inodes(&self.tree))
+        SimDisk::from_tree(self.tree.clone())
     }
 
     /// A file system that a power loss may leave. `choose(n)` picks one of `n` outcomes for each
@@ -82,7 +82,7 @@ impl Image {
     }
 
     /// Equal for file systems that no operation and no power loss can tell apart (inode numbers
-    /// aside). It is stable within one build of this program only.
+    /// aside).
     pub fn fingerprint(&self) -> u128 {
         Fingerprint::of(&self.tree)
     }
@@ -109,60 +109,50 @@ impl Distinct {
     }
 }
 
-/// Hashes a tree, with inodes numbered in the order in which they are met.
+/// Writes a tree down in one way only, with inodes numbered in the order in which they are met,
+/// and hashes that.
 struct Fingerprint<'a> {
     tree: &'a Tree,
     numbers: BTreeMap<u64, usize>,
-    halves: [DefaultHasher; 2],
+    text: Vec<u8>,
 }
 
 impl Fingerprint<'_> {
     fn of(tree: &Tree) -> u128 {
-        let mut hash = Fingerprint {
+        let mut print = Fingerprint {
             tree,
             numbers: BTreeMap::new(),
-            halves: [DefaultHasher::new(), DefaultHasher::new()],
+            text: Vec::new(),
         };
-        hash.feed(&0u8, &1u8);
-        hash.inode(ROOT);
+        print.inode(ROOT);
         for change in &tree.pending {
-            hash.both(&change.effects.len());
+            print.number(change.effects.len());
             for effect in &change.effects {
-                hash.inode(effect.place.dir);
-                hash.both(&effect.place.name);
-                hash.both(&effect.inode.is_some());
+                print.inode(effect.place.dir);
+                print.bytes(effect.place.name.as_bytes());
+                print.number(usize::from(effect.inode.is_some()));
                 if let Some(inode) = effect.inode {
-                    hash.inode(inode);
+                    print.inode(inode);
                 }
             }
         }
-        let [high, low] = &hash.halves;
-        u128::from(high.finish()) << 64 | u128::from(low.finish())
+        hash(&print.text)
     }
 
     fn inode(&mut self, inode: u64) {
         let next = self.numbers.len();
-        if let Some(number) = self.numbers.get(&inode) {
-            let number = *number;
-            return self.both(&number);
+        if let Some(&number) = self.numbers.get(&inode) {
+            return self.number(number);
         }
         self.numbers.insert(inode, next);
-        self.both(&next);
+        self.number(next);
         match &*self.tree.inodes[&inode] {
-            Inode::File(content) => {
-                self.both(&content.now);
-                if content.pending.is_empty() {
-                    return self.both(&0u8);
-                }
-                self.both(&content.durable);
-                self.both(&content.pending);
-                self.both(&content.doubtful);
-            }
+            Inode::File(content) => self.file(content),
             Inode::Dir(names) => {
                 for names in [&names.now, &names.durable] {
-                    self.both(&names.len());
+                    self.number(names.len());
                     for (name, &child) in names {
-                        self.both(name);
+                        self.bytes(name.as_bytes());
                         self.inode(child);
                     }
                 }
@@ -170,12 +160,49 @@ impl Fingerprint<'_> {
         }
     }
 
-    fn both(&mut self, value: &impl Hash) {
-        self.feed(value, value);
+    fn file(&mut self, content: &Content) {
+        self.bytes(&content.now);
+        self.number(content.pending.len());
+        if content.pending.is_empty() {
+            return;
+        }
+        self.bytes(&content.durable);
+        self.number(content.doubtful);
+        for write in &content.pending {
+            match write {
+                Write::Bytes { offset, bytes } => {
+                    self.number(*offset as usize);
+                    self.bytes(bytes);
+                }
+                Write::Length(len) => {
+                    self.number(usize::MAX);
+                    self.number(*len as usize);
+                }
+            }
+        }
     }
 
-    fn feed(&mut self, high: &impl Hash, low: &impl Hash) {
-        high.hash(&mut self.halves[0]);
-        low.hash(&mut self.halves[1]);
+    fn number(&mut self, number: usize) {
+        self.text.extend_from_slice(&number.to_le_bytes());
     }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len());
+        self.text.extend_from_slice(bytes);
+    }
+}
+
+/// Two multiply-and-fold hashes of 64 bits each. Nobody attacks them.
+fn hash(text: &[u8]) -> u128 {
+    let mut halves: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
+    let factors: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+    for chunk in text.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        for (half, factor) in halves.iter_mut().zip(factors) {
+            let product = u128::from(*half ^ u64::from_le_bytes(word)) * u128::from(factor);
+            *half = (product as u64) ^ ((product >> 64) as u64).wrapping_add(factor);
+        }
+    }
+    u128::from(halves[0]) << 64 | u128::from(halves[1])
 }

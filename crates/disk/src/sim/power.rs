@@ -1,7 +1,6 @@
 //! What a power loss may leave.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::tree::{Change, Content, Inode, Names, Place, ROOT, Tree, Write};
 
@@ -189,26 +188,34 @@ fn write_outcomes(write: &Write, len: u64) -> Vec<Option<Write>> {
     outcomes
 }
 
-/// The same file system with everything durable, and without inodes that nothing names.
+/// The same file system without what can't be reached any more, nor come back.
 pub(super) fn without_lost_inodes(before: &Tree) -> Tree {
+    let mut offered: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for effect in before.pending.iter().flat_map(|change| &change.effects) {
+        offered.entry(effect.place.dir).or_default().extend(effect.inode);
+    }
     let mut reached = BTreeSet::from([ROOT]);
     let mut found = vec![ROOT];
-    for effect in before.pending.iter().flat_map(|c| &c.effects) {
-        // A pending name may come back, and so may what it stood for.
-        found.extend(effect.inode.filter(|&inode| reached.insert(inode)));
-    }
+    let mut pending = Vec::new();
+    let mut undecided: Vec<&Change> = before.pending.iter().collect();
     while let Some(inode) = found.pop() {
         if let Inode::Dir(names) = &*before.inodes[&inode] {
             let children = names.now.values().chain(names.durable.values());
-            found.extend(children.filter(|&&child| reached.insert(child)));
+            let children = children.chain(offered.get(&inode).into_iter().flatten());
+            found.extend(children.copied().filter(|child| reached.insert(*child)));
+        }
+        if found.is_empty() {
+            // A change counts when any of its folders does, and then so do its other folders.
+            let counts = |c: &&Change| c.effects.iter().any(|e| reached.contains(&e.place.dir));
+            let (counting, rest): (Vec<_>, Vec<_>) = undecided.into_iter().partition(counts);
+            undecided = rest;
+            let dirs = counting.iter().flat_map(|c| &c.effects).map(|e| e.place.dir);
+            let dirs: Vec<u64> = dirs.collect();
+            pending.extend(counting);
+            found.extend(dirs.into_iter().filter(|dir| reached.insert(*dir)));
         }
     }
-    let mut after = before.clone();
-    after.inodes = before
-        .inodes
-        .iter()
-        .filter(|(number, _)| reached.contains(number))
-        .map(|(number, inode)| (*number, Arc::clone(inode)))
-        .collect();
-    after
+    let position = |change: &&Change| before.pending.iter().position(|c| std::ptr::eq(c, *change));
+    pending.sort_by_key(position);
+    before.restricted_to(&reached, pending.into_iter().cloned().collect())
 }

@@ -282,14 +282,16 @@ fn fingerprints_ignore_inode_numbers_and_tell_durability_apart() {
 }
 
 #[test]
-fn images_are_kept_before_every_step() {
+fn images_are_kept_before_every_step_and_within_writes() {
     let disk = SimDisk::new();
     disk.keep_images();
-    write_synced(&disk, "/a", b"x");
+    write_synced(&disk, "/a", b"xyz");
     let images = disk.take_images();
     let before: Vec<&str> = images.iter().map(super::Image::before).collect();
-    assert_eq!(before, ["create /a", "write to file 2", "sync /a"]);
+    let within = "the second half of a write to file 2";
+    assert_eq!(before, ["create /a", "write to file 2", within, "sync /a"]);
     assert_eq!(names(&images[0].after_kill(), "/"), [""; 0]);
     assert_eq!(images[2].after_kill().read(path("/a")).unwrap(), b"x");
+    assert_eq!(images[3].after_kill().read(path("/a")).unwrap(), b"xyz");
     assert!(disk.take_images().is_empty());
 }

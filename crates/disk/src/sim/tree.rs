@@ -101,6 +101,16 @@ impl Tree {
         }
     }
 
+    /// The same file system with only these inodes and pending changes.
+    pub(super) fn restricted_to(&self, inodes: &BTreeSet<u64>, pending: Vec<Change>) -> Tree {
+        let kept = self.inodes.iter().filter(|(number, _)| inodes.contains(number));
+        Tree {
+            inodes: kept.map(|(number, inode)| (*number, Arc::clone(inode))).collect(),
+            next_inode: self.next_inode,
+            pending,
+        }
+    }
+
     pub(super) fn add(&mut self, inode: Inode) -> u64 {
         let number = self.next_inode;
         self.next_inode += 1;
