@@ -9,7 +9,7 @@
 //! The decisions are pure and know neither files nor sockets nor clocks: [`EventTime`], the
 //! watermarks, the verdicts, deduplication, windows, the [`Ledger`] and the recovery.
 //! Around them: the decoder (JSON to Arrow), the sink (Arrow to Parquet), the state files, the
-//! epoch, which executes it all on a [`lake::Writer`], and [`run`], which feeds it from Kafka.
+//! epoch, which executes it all on a [`lake::Writer`], and [`run_telling`], which feeds it from Kafka.
 //!
 //! Tables are [`TableDeclaration`]s; [`default_tables`] are values like any other.
 //!
@@ -80,5 +80,6 @@ pub use fail_point::FailPoints;
 pub use ledger::{Counts, Ledger, LedgerKey, WindowCounts};
 pub use progress::{Durations, EventTimeProgress, Progress, SinkProgress, SourceProgress, StateProgress};
 pub use recover::Refusal;
-pub use run::run;
+pub use rows::schemas;
+pub use run::{Event, run, run_telling};
 pub use settings::Settings;

@@ -12,7 +12,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use record::Timestamp;
 
-use crate::declaration::{ADDED_COLUMNS, ColumnType, DerivedDeclaration, SourceDeclaration, micros};
+use crate::declaration::{
+    ADDED_COLUMNS, ColumnType, DerivedDeclaration, QUARANTINE, SourceDeclaration, TableDeclaration, micros,
+};
 use crate::event_time::EventTime;
 use crate::part::{Part, Rejected};
 use crate::verdict::Verdict;
@@ -23,6 +25,19 @@ pub(crate) type ByDay = BTreeMap<i64, Vec<RecordBatch>>;
 
 fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The columns of all declared tables and of `quarantine`, without the folder's `dt`: for readers of
+/// tables that have no rows yet.
+#[must_use]
+pub fn schemas(tables: &[TableDeclaration]) -> Vec<(String, SchemaRef)> {
+    let declared = tables.iter().map(|table| match table {
+        TableDeclaration::Source(source) => (source.table.clone(), source_schema(source)),
+        TableDeclaration::Derived(derived) => (derived.table.clone(), derived_schema(derived)),
+    });
+    declared
+        .chain([(QUARANTINE.to_owned(), quarantine_schema())])
+        .collect()
 }
 
 /// The columns of a source table: the declared ones, then `event_ts`, `timestamp`, `ingest_ts`.

@@ -24,18 +24,52 @@ use crate::{EtlError, Progress, Settings};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Runs the ETL until `shutdown` comes; the epoch that is on is then committed. `on_progress` is
-/// told of every micro-batch.
+/// What a running ETL tells.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The lake is open, the state restored, and reading begins. Told again after each wait.
+    Ready,
+    /// Something passes by itself (brokers away, a topic missing, a full disk): what, and for how long.
+    Waiting {
+        /// What is waited for, as an operator reads it.
+        reason: String,
+        /// Until the next attempt.
+        pause: Duration,
+    },
+    /// A micro-batch was committed and published.
+    Progress(Box<Progress>),
+}
+
+/// Runs the ETL as [`run_telling`] does, with a listener for progress alone.
+///
+/// # Errors
+/// As [`run_telling`].
+pub async fn run(
+    settings: Settings,
+    client: client::Options,
+    shutdown: impl Future<Output = ()>,
+    mut on_progress: impl FnMut(Progress) + Send,
+) -> Result<(), EtlError> {
+    let tell = move |event| {
+        if let Event::Progress(progress) = event {
+            on_progress(*progress);
+        }
+    };
+    run_telling(settings, client, shutdown, tell).await
+}
+
+/// Runs the ETL until `shutdown` comes; the epoch that is on is then committed.
 ///
 /// Brokers that are away, topics that are not there yet and a full disk are waited for, and logged.
 ///
 /// # Errors
 /// Whatever an operator has to decide; see [`EtlError`]. Among them: another ETL holds the lake.
-pub async fn run(
+pub async fn run_telling(
     settings: Settings,
     client: client::Options,
     shutdown: impl Future<Output = ()>,
-    on_progress: impl FnMut(Progress) + Send,
+    tell: impl FnMut(Event) + Send,
 ) -> Result<(), EtlError> {
     let tables = settings.tables.iter().filter_map(|table| match table {
         TableDeclaration::Source(source) => Some((source.topic.clone(), source.table.clone())),
@@ -52,7 +86,7 @@ pub async fn run(
             random: Arc::new(random),
         },
         stopped,
-        on_progress,
+        tell,
     );
     let stopping = async {
         shutdown.await;
@@ -90,7 +124,7 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
     mut source: S,
     world: World,
     mut stop: watch::Receiver<bool>,
-    mut on_progress: impl FnMut(Progress) + Send,
+    mut tell: impl FnMut(Event) + Send,
 ) -> Result<(), EtlError> {
     check_tables(&settings.tables)?;
     let mut pause = FIRST_PAUSE;
@@ -101,12 +135,16 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
             settings: settings.clone(),
             world: world.clone(),
         };
-        match session.run(&mut source, &mut stop, &mut on_progress).await {
+        match session.run(&mut source, &mut stop, &mut tell).await {
             Err(error) if error.is_retriable() => {
                 if began.elapsed() > LONGEST_PAUSE {
                     pause = FIRST_PAUSE;
                 }
                 tracing::warn!(retry_ms = pause.as_millis() as u64, "the ETL waits: {error}");
+                tell(Event::Waiting {
+                    reason: error.to_string(),
+                    pause,
+                });
             }
             done => return done,
         }
@@ -145,13 +183,14 @@ impl<D: Disk> Session<D> {
         self,
         source: &mut S,
         stop: &mut watch::Receiver<bool>,
-        on_progress: &mut (impl FnMut(Progress) + Send),
+        tell: &mut (impl FnMut(Event) + Send),
     ) -> Result<(), EtlError> {
         let job = tokio::select! {
             job = self.open(source) => job?,
             () = stopping(stop) => return Ok(()),
         };
         source.assign(&job.positions());
+        tell(Event::Ready);
         let trigger = self.settings.trigger;
         let mut teller = Teller::default();
         let mut gathering = Gathering {
@@ -181,7 +220,7 @@ impl<D: Disk> Session<D> {
                 progress.as_ref().is_some_and(|progress| progress.backlog > 0) || !goes_on.queue.is_empty();
             gathering = goes_on;
             if let Some(progress) = progress {
-                on_progress(progress);
+                tell(Event::Progress(Box::new(progress)));
             }
             next_start = if behind { started } else { started + trigger };
         }
