@@ -20,6 +20,11 @@ impl Epochs {
         self.entries.last().map(|(epoch, _)| *epoch)
     }
 
+    /// Whether it is known in which epoch the record at `offset` was written.
+    pub(crate) fn reach_back_to(&self, offset: Offset) -> bool {
+        self.entries.first().is_some_and(|(_, start)| *start <= offset)
+    }
+
     /// Notes that `epoch` begins at `start`. Says whether that was new.
     pub(crate) fn assign(&mut self, epoch: LeaderEpoch, start: Offset) -> bool {
         if epoch.0 < 0 || self.last().is_some_and(|last| last >= epoch) {

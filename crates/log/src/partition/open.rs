@@ -32,9 +32,9 @@ impl<D: Disk> Partition<D> {
         let folder = Folder { disk, path: dir };
         create_folder(&folder)?;
         options.topic_id = settle_topic_id(&folder, options.topic_id)?;
-        let start = folder.read_offset(START)?.unwrap_or(options.first_offset);
+        let start = folder.read_offset(START)?;
         let point = folder.read_offset(RECOVERY_POINT)?.unwrap_or_default();
-        let files = Files::list(&folder, start)?;
+        let files = Files::list(&folder, start.unwrap_or_default())?;
         let epochs = Epochs::read(&folder)?;
 
         let opening = Opening {
@@ -179,7 +179,8 @@ struct Opening<D: Disk> {
     folder: Folder<D>,
     options: Options,
     now: Timestamp,
-    start: Offset,
+    /// `None` where nothing was ever removed from the beginning.
+    start: Option<Offset>,
     point: Offset,
     files: Files,
     /// `None` where the checkpoint is missing or damaged.
@@ -189,15 +190,19 @@ struct Opening<D: Disk> {
 impl<D: Disk> Opening<D> {
     /// A partition that has no segment yet.
     fn create(&self) -> Result<(Partition<D>, Recovery), LogError> {
+        let start = self.start.unwrap_or(self.options.first_offset);
         remove_snapshots(&self.folder, |_| true)?;
-        let active = Active::create(&self.folder, self.start)?;
+        let active = Active::create(&self.folder, start)?;
+        // The first segment must not be the one that a power loss takes: the next would then look
+        // like the beginning.
+        self.folder.write_offset(START, start, true)?;
         let recovery = Recovery {
             last_unfinished_only: true,
             ..Recovery::default()
         };
         let mut epochs = self.epochs.clone().unwrap_or_default();
         epochs.clear();
-        let point = self.point.min(self.start);
+        let point = self.point.min(start);
         self.finish(Vec::new(), active, epochs, Producers::default(), point, recovery)
     }
 
@@ -216,7 +221,8 @@ impl<D: Disk> Opening<D> {
         };
         let end = active.end;
         let (at, producers) = newest_snapshot(&self.folder, end)?;
-        if self.point != end || at != end || self.start > end {
+        let first = sealed.first().map_or(base, |segment| segment.base);
+        if self.point != end || at != end || self.start.is_some_and(|start| start < first || start > end) {
             return Ok(None);
         }
         let recovery = Recovery {
@@ -246,7 +252,12 @@ impl<D: Disk> Opening<D> {
             Trust::SameBoot => self.files.last(),
             Trust::CleanStop | Trust::Nothing => self.files.holding(self.point),
         };
-        if self.epochs.is_none() {
+        // Epochs of segments that are not scanned must be in the checkpoint.
+        if !self
+            .epochs
+            .as_ref()
+            .is_some_and(|epochs| epochs.reach_back_to(self.files.base(0)))
+        {
             first = 0;
         }
         let mut sealed = match self.sealed(first)? {
@@ -387,7 +398,7 @@ impl<D: Disk> Opening<D> {
     ) -> Result<(Partition<D>, Recovery), LogError> {
         let end = active.end;
         let first = sealed.first().map_or(active.base, |segment| segment.base);
-        let start = self.start.max(first);
+        let start = self.start.unwrap_or(first);
         epochs.truncate_to(end);
         let changed = self.epochs.as_ref().is_some_and(|read| *read != epochs)
             || self.epochs.is_none() && epochs.last().is_some();
@@ -420,10 +431,10 @@ impl<D: Disk> Opening<D> {
             offline: None,
             scratch: Vec::new(),
         };
-        if start > end {
+        if start < first || start > end {
             recovery.truncated_bytes += partition.size_bytes();
             recovery.last_unfinished_only = false;
-            let reason = format!("the log ends at offset {end}, below its start offset {start}");
+            let reason = format!("the log reaches from {first} to {end}, its start offset is {start}");
             recovery.cut.get_or_insert(Cut {
                 segment: first,
                 position: 0,

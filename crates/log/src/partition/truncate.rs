@@ -50,8 +50,6 @@ impl<D: Disk> Partition<D> {
             self.folder.write_offset(RECOVERY_POINT, base, true)?;
             self.durable.recovery_point = base;
         }
-        self.epochs.truncate_to(end);
-        self.epochs.write(&self.folder, true)?;
         remove_snapshots(&self.folder, |at| at > end)?;
         if index < self.sealed.len() {
             // The indexes in memory would not reach the disk any more.
@@ -68,6 +66,9 @@ impl<D: Disk> Partition<D> {
             .and_then(|()| file.sync_data())
             .map_err(io)?;
         self.folder.sync()?;
+        // Opening drops epochs that begin behind the end, but cannot invent those that are missing.
+        self.epochs.truncate_to(end);
+        self.epochs.write(&self.folder, true)?;
 
         self.active = match Active::by_indexes(&self.folder, base, position, &self.options)? {
             Some(active) => active,
@@ -100,8 +101,6 @@ impl<D: Disk> Partition<D> {
         // be interrupted.
         self.folder.write_offset(START, offset, true)?;
         self.start = offset;
-        self.epochs.clear();
-        self.epochs.write(&self.folder, true)?;
         self.producers = Producers::default();
         remove_snapshots(&self.folder, |_| true)?;
         self.folder.remove_segment(self.active.base)?;
@@ -109,6 +108,8 @@ impl<D: Disk> Partition<D> {
             self.folder.remove_segment(segment.base)?;
         }
         self.folder.sync()?;
+        self.epochs.clear();
+        self.epochs.write(&self.folder, true)?;
         self.active = Active::create(&self.folder, offset)?;
         self.durable.names_changed += 1;
         Ok(())
