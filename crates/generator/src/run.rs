@@ -135,8 +135,7 @@ impl Generator {
                 Some(ended) = tasks.join_next() => ended??,
             }
         }
-        // A receiver may have gone: its task has ended.
-        drop(told.send(true));
+        told.send_replace(true);
         let flushed = async {
             producer.flush().await;
             while let Some(ended) = tasks.join_next().await {

@@ -22,7 +22,7 @@ use super::{
     batch::{BatchId, Sealed, Stamp, TopicPartition},
     error::ProduceError,
     judge::{Verdict, judge},
-    queue::{Open, Queue, State},
+    queue::{Open, Pending, Queue, State},
 };
 use crate::error::{ErrorCode, ServerError};
 
@@ -434,7 +434,8 @@ impl Core {
             .unwrap_or_default();
         match judge(answer.error.as_ref().map(|error| error.code)) {
             Verdict::Written => {
-                if queue.sent.iter().take(place).any(|before| !before.may_be_written) {
+                let refused = |before: &Pending| before.state == State::Waiting && !before.may_be_written;
+                if queue.sent.iter().take(place).any(refused) {
                     return Err(format!(
                         "{partition} wrote a batch before the one that it had refused"
                     ));
@@ -489,7 +490,7 @@ impl Core {
         let timeout_ms = self.options.delivery_timeout_ms;
         for (partition, queue) in &mut self.queues {
             let last = queue.last_error.clone();
-            let mut fail = |batch: super::queue::Pending| {
+            let mut fail = |batch: Pending| {
                 let in_flight = matches!(batch.state, State::InFlight(..));
                 let error = ProduceError::TimedOut {
                     topic: partition.topic.to_string(),
