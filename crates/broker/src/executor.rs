@@ -50,6 +50,7 @@ pub struct Executor<D: Disk> {
     producer_ids: ProducerIds,
     schedule: Schedule,
     random: Random,
+    now: Millis,
 }
 
 /// What stays the same while the broker runs.
@@ -115,6 +116,7 @@ impl<D: Disk> Executor<D> {
     /// Takes note of what happened and says what is to be done. After [`Output::Stop`] it must not be
     /// called again.
     pub fn on(&mut self, input: Input, now: Clock) -> Vec<Output> {
+        self.now = now.monotonic;
         let mut out = Vec::new();
         match input {
             Input::Tick => self.on_tick(now, &mut out),
@@ -151,10 +153,11 @@ impl<D: Disk> Executor<D> {
         self.fetches.next_deadline()
     }
 
-    /// Whether this process is registered and counts as alive.
+    /// Whether this process is registered, counts as alive, and knows that it does: it takes writes for
+    /// the partitions that it leads.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.node.is_ready()
+        self.node.is_ready() && self.node.has_session(self.now)
     }
 
     /// The committed metadata.

@@ -17,6 +17,9 @@ use record::BrokerId;
 
 use crate::BrokerError;
 
+#[cfg(test)]
+mod tests;
+
 const META: &str = "meta.properties";
 const BOOT_ID: &str = "boot-id";
 const CLEAN: &str = "clean-shutdown";
@@ -72,10 +75,13 @@ impl<D: Disk> Folder<D> {
             folder.note_boot(boot_id)?;
         }
         folder.begin()?;
-        if !known {
-            // Written last: a folder without it is new, whatever else a crash left there.
-            let text = format!("#\nversion={FORMAT}\ncluster.id={cluster_id}\nnode.id={node_id}\n");
-            folder.replace(META, text.as_bytes())?;
+        // Written last: a folder without it is new, whatever else a crash left there. Written always:
+        // a folder that can't be written is noticed now and not at the first record.
+        let text = format!("#\nversion={FORMAT}\ncluster.id={cluster_id}\nnode.id={node_id}\n");
+        match folder.replace(META, text.as_bytes()) {
+            // What is there can still be read by clients, and space may come back.
+            Err(BrokerError::DiskFull { .. }) if known => {}
+            written => written?,
         }
         Ok((folder, left))
     }

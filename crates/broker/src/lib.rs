@@ -11,6 +11,8 @@ mod peer_wire;
 mod peers;
 mod quorum_store;
 mod replicas;
+#[cfg(test)]
+mod samples;
 mod shell;
 mod topic_settings;
 mod wire;
@@ -23,4 +25,8 @@ pub use options::{
     BrokerOptions, CLIENT_LISTENER, ExecutorOptions, Limits, ListenOn, PEER_LISTENER, Peer, Ready, Serving,
 };
 pub use shell::{ClusterSecret, run};
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: reserve::Reserve = reserve::Reserve;
+
 pub use wire::{ADVERTISED, Advertised, Head, Request, Response, WireError, decode, encode, peek};

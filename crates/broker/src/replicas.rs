@@ -13,9 +13,6 @@ use crate::folder::{Folder, Left};
 use crate::quorum_store::METADATA_LOG;
 use crate::{Serving, topic_settings};
 
-#[cfg(test)]
-mod tests;
-
 /// One partition of one topic.
 pub(crate) type Key = (TopicId, PartitionIndex);
 

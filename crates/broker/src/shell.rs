@@ -45,6 +45,12 @@ pub async fn run(
     if !options.voters.iter().any(|peer| peer.id == options.id) {
         return Err(BrokerError::NotAmongPeers { id: options.id });
     }
+    if !reserve::probe_reservation() {
+        tracing::warn!(
+            "this machine doesn't let 1 TiB of address space be reserved (see ulimit -v and vm.overcommit_memory): \
+             a malicious request may end the broker"
+        );
+    }
     let clients = listen(&mut options.clients).await?;
     let peers = listen(&mut options.peers).await?;
     let addresses = Ready {

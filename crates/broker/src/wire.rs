@@ -14,6 +14,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 /// What the head of a request says; its response is encoded by it. The client id is left out: it would
 /// be a slice of the frame, and a frame that only its records refer to need not be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

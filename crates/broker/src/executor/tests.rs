@@ -1,1 +1,8 @@
-//! Tests.
+//! A broker that is its whole cluster, on a simulated disk, under a clock that the test turns.
+
+mod admin;
+mod harness;
+mod hostile;
+mod reading;
+mod restart;
+mod writing;

@@ -12,9 +12,6 @@ use record::BrokerId;
 
 use crate::{Serving, topic_settings};
 
-#[cfg(test)]
-mod tests;
-
 /// `DYNAMIC_TOPIC_CONFIG`: set for the topic.
 pub(crate) const TOPIC_SOURCE: i8 = 1;
 /// `STATIC_BROKER_CONFIG`: set when the broker was started.

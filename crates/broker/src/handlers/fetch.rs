@@ -17,9 +17,6 @@ use record::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use crate::handlers::leader_hint::LeaderHint;
 use crate::replicas::{Key, Refusal, Replicas, read_refusal};
 
-#[cfg(test)]
-mod tests;
-
 const READ_COMMITTED: i8 = 1;
 /// Session epochs of requests that name all their partitions.
 const FULL_EPOCHS: [i32; 2] = [-1, 0];

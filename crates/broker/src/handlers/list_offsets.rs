@@ -12,9 +12,6 @@ use record::{Batch, LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
 use crate::replicas::{Refusal, Replica, Replicas, read_refusal};
 
-#[cfg(test)]
-mod tests;
-
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;

@@ -19,9 +19,6 @@ use crate::handlers::leader_hint::LeaderHint;
 use crate::replicas::{Key, Refusal, Replicas};
 use crate::{Serving, topic_settings};
 
-#[cfg(test)]
-mod tests;
-
 const ACKS_ALL: i16 = -1;
 
 /// What a Produce uses.

@@ -1,1 +1,120 @@
-//! Tests.
+//! What Raft was promised to be remembered is remembered.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use cluster::{Entry, HardState, Index, Restored, Term};
+use disk::{Disk, File, OpenMode, SimDisk};
+use log::Trust;
+use record::{BrokerId, Timestamp};
+
+use super::{PersistError, QuorumStore};
+use crate::BrokerError;
+use crate::folder::Folder;
+
+const NOW: Timestamp = Timestamp(1);
+
+fn folder(disk: &SimDisk) -> Folder<SimDisk> {
+    Folder::open(disk.clone(), PathBuf::from("/data"), "c", BrokerId(1), "boot")
+        .expect("opens")
+        .0
+}
+
+fn open(folder: &Folder<SimDisk>) -> (QuorumStore<SimDisk>, Restored) {
+    QuorumStore::open(folder, NOW, Trust::Nothing).expect("opens")
+}
+
+fn entry(index: u64, term: u64, data: &'static str) -> Entry {
+    Entry {
+        index: Index(index),
+        term: Term(term),
+        data: Bytes::from_static(data.as_bytes()),
+    }
+}
+
+#[test]
+fn what_was_persisted_survives_a_power_loss() {
+    let disk = SimDisk::new();
+    let state = HardState {
+        term: Term(3),
+        vote: Some(BrokerId(2)),
+    };
+    let first = folder(&disk);
+    let (mut store, restored) = open(&first);
+    assert_eq!(restored, Restored::default());
+    let entries = [entry(1, 1, ""), entry(2, 1, "[1]"), entry(3, 3, "[2]")];
+    store
+        .persist(&first, None, &entries, Some(state), NOW)
+        .expect("persists");
+
+    let lost = folder(&disk.after_power_loss(|_| 0));
+    assert_eq!(
+        open(&lost).1,
+        Restored {
+            hard_state: Some(state),
+            entries: entries.to_vec()
+        }
+    );
+}
+
+#[test]
+fn a_new_leader_replaces_the_tail() {
+    let disk = SimDisk::new();
+    let first = folder(&disk);
+    let (mut store, _) = open(&first);
+    store
+        .persist(
+            &first,
+            None,
+            &[entry(1, 1, "a"), entry(2, 1, "b"), entry(3, 1, "c")],
+            None,
+            NOW,
+        )
+        .expect("ok");
+    store
+        .persist(&first, Some(Index(2)), &[entry(2, 2, "d")], None, NOW)
+        .expect("ok");
+    let after = folder(&disk.after_power_loss(|_| 0));
+    assert_eq!(open(&after).1.entries, [entry(1, 1, "a"), entry(2, 2, "d")]);
+}
+
+#[test]
+fn a_full_disk_is_told_apart_and_the_same_can_be_tried_again() {
+    let disk = SimDisk::new();
+    let first = folder(&disk);
+    let (mut store, _) = open(&first);
+    let entries = [entry(1, 1, "a"), entry(2, 1, "b")];
+    disk.set_capacity(Some(0));
+    let full = store.persist(&first, None, &entries, None, NOW);
+    assert!(matches!(full, Err(PersistError::DiskFull(_))), "{full:?}");
+    disk.set_capacity(None);
+    store
+        .persist(&first, None, &entries, None, NOW)
+        .expect("there is space");
+    let after = folder(&disk.after_power_loss(|_| 0));
+    assert_eq!(open(&after).1.entries, entries);
+}
+
+#[test]
+fn a_damaged_state_is_refused() {
+    let disk = SimDisk::new();
+    let first = folder(&disk);
+    let (mut store, _) = open(&first);
+    let state = HardState {
+        term: Term(3),
+        vote: None,
+    };
+    store
+        .persist(&first, None, &[], Some(state), NOW)
+        .expect("persists");
+    drop(store);
+    let path = PathBuf::from("/data/quorum-state");
+    let text = String::from_utf8(disk.read(&path).expect("reads")).expect("text");
+    let file = disk.open(&path, OpenMode::Write).expect("opens");
+    file.write_all_at(text.replace(":3,", ":4,").as_bytes(), 0)
+        .expect("writes");
+    let refused = QuorumStore::open(&first, NOW, Trust::Nothing)
+        .err()
+        .expect("refused");
+    assert!(matches!(&refused, BrokerError::Damaged { reason, .. } if reason == "its checksum is wrong"));
+}

@@ -13,6 +13,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use record::BrokerId;
 use sha2::Sha256;
 
+#[cfg(test)]
+mod tests;
+
 const MAGIC: &[u8; 4] = b"MCP1";
 const NONCE: usize = 32;
 const PROOF: usize = 32;

@@ -1,1 +1,5 @@
-//! Tests.
+//! Whole brokers on the loopback.
+
+mod clients;
+mod cluster;
+mod harness;

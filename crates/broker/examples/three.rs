@@ -1,0 +1,90 @@
+//! Three brokers in one process, for trying clients against them:
+//!
+//!     cargo run -p minicluster-broker --example three -- /tmp/three 19092 29092 39092
+//!
+//! The ports between brokers are the next ones. Ctrl-C stops all three.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
+
+use broker::{BrokerOptions, ClusterSecret, ListenOn, Peer};
+use record::BrokerId;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+#[global_allocator]
+static ALLOCATOR: reserve::Reserve = reserve::Reserve;
+
+#[tokio::main]
+async fn main() {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(std::io::stderr)
+        .init();
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments
+        .next()
+        .unwrap_or_else(|| "/tmp/minicluster-three".to_owned());
+    let mut ports: Vec<u16> = arguments.filter_map(|port| port.parse().ok()).collect();
+    if ports.is_empty() {
+        ports = vec![19_092, 29_092, 39_092];
+    }
+    let id = |at: usize| BrokerId(i32::try_from(at + 1).expect("a handful"));
+    let host = || "127.0.0.1".to_owned();
+    let voters: Vec<Peer> = ports
+        .iter()
+        .enumerate()
+        .map(|(at, port)| Peer {
+            id: id(at),
+            host: host(),
+            port: port + 1,
+        })
+        .collect();
+    let (stop, stopping) = watch::channel(false);
+    let mut brokers = JoinSet::new();
+    let mut ready = Vec::new();
+    for (at, port) in ports.iter().enumerate() {
+        let mut options = BrokerOptions::new(
+            id(at),
+            "three",
+            format!("{folder}/brokers/{}", id(at)),
+            voters.clone(),
+            ClusterSecret::new("only for this example"),
+            ListenOn::new(host(), *port, "the command line"),
+            ListenOn::new(host(), port + 1, "the command line"),
+        );
+        let (tell, is_ready) = oneshot::channel();
+        options.ready = Some(tell);
+        ready.push(is_ready);
+        let mut stopping = stopping.clone();
+        brokers.spawn(async move {
+            broker::run(options, async move {
+                // An error means that the sender is gone, which is a reason to stop as well.
+                let _ = stopping.wait_for(|stop| *stop).await;
+            })
+            .await
+        });
+    }
+    tokio::spawn(async move {
+        for ready in ready {
+            if let Ok(ready) = ready.await {
+                println!("ready: clients on {}, brokers on {}", ready.clients, ready.peers);
+            }
+        }
+    });
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.send_replace(true);
+        }
+    });
+    while let Some(ended) = brokers.join_next().await {
+        match ended {
+            Ok(Ok(())) => println!("stopped"),
+            Ok(Err(e)) => eprintln!("error: {e}"),
+            Err(e) => eprintln!("error: {e}"),
+        }
+    }
+}

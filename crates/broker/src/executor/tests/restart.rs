@@ -1,0 +1,122 @@
+//! What a restart finds again, and what it must not do.
+
+use disk::SimDisk;
+use kafka_protocol::messages::DeleteTopicsRequest;
+
+use super::harness::Harness;
+use crate::samples::{batch, idempotent_batch, topic_name};
+use crate::{Left, Request, Serving};
+
+#[test]
+fn everything_is_there_after_a_clean_stop() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    let id = broker.create("t", &[("retention.ms", "60000")]);
+    broker.produce("t", batch(&["a", "b"]));
+    let epoch = broker.executor.metadata().topic("t").expect("exists").partitions[0].leader_epoch;
+    broker.executor.close().expect("closes");
+
+    let mut broker = Harness::start(&disk.after_power_loss(|_| 0), 2);
+    assert_eq!(broker.executor.left(), Left::Closed);
+    let topic = broker.executor.metadata().topic("t").expect("exists").clone();
+    assert_eq!((topic.id, topic.configs["retention.ms"].as_str()), (id, "60000"));
+    assert!(
+        topic.partitions[0].leader_epoch > epoch,
+        "leads under an epoch of its own"
+    );
+    assert_eq!(broker.values("t", 0), ["a", "b"]);
+    assert_eq!(broker.produce("t", batch(&["c"])), (0, 2));
+}
+
+#[test]
+fn acknowledged_records_survive_a_kill() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("t", &[]);
+    for n in 0..20 {
+        assert_eq!(
+            broker.produce("t", idempotent_batch(&["x"], 1_000, 0, n)),
+            (0, i64::from(n))
+        );
+    }
+    let mut broker = Harness::start(&disk.after_kill(), 2);
+    assert_eq!(broker.executor.left(), Left::SameBoot);
+    assert_eq!(broker.values("t", 0).len(), 20);
+    // The retry of a batch that was acknowledged just before the kill.
+    assert_eq!(
+        broker.produce("t", idempotent_batch(&["x"], 1_000, 0, 19)),
+        (0, 19)
+    );
+    assert_eq!(
+        broker.produce("t", idempotent_batch(&["x"], 1_000, 0, 20)),
+        (0, 20)
+    );
+}
+
+#[test]
+fn a_power_loss_keeps_the_metadata_and_a_readable_log() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    let id = broker.create("t", &[]);
+    broker.produce("t", batch(&["a"]));
+    let lost = disk.after_power_loss(|_| 0);
+    let mut broker = Harness::start_serving(&lost, 2, "next boot", Serving::default());
+    assert_eq!(broker.executor.left(), Left::OtherBoot);
+    assert_eq!(
+        broker.executor.metadata().topic("t").map(|topic| topic.id),
+        Some(id)
+    );
+    let there = broker.values("t", 0);
+    assert!(there.is_empty() || there == ["a"], "{there:?}");
+    assert_eq!(broker.produce("t", batch(&["b"])).0, 0);
+}
+
+#[test]
+fn killed_at_any_step_of_its_life_a_broker_comes_back() {
+    let whole = SimDisk::new();
+    let live = |disk: &SimDisk| {
+        let mut broker = Harness::start(disk, 1);
+        broker.create("t", &[]);
+        broker.produce("t", batch(&["a"]));
+    };
+    live(&whole);
+    let steps = whole.steps();
+    for step in 1..steps {
+        let disk = SimDisk::new();
+        disk.stop_before(step);
+        // The broker may end with an error or a panic of the harness: its world has stopped.
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live(&disk)));
+        assert!(ended.is_err() || disk.is_stopped(), "step {step} of {steps}");
+        let after = disk.after_kill();
+        let mut broker = Harness::start(&after, 2);
+        if broker.executor.metadata().topic("t").is_none() {
+            broker.create("t", &[]);
+        }
+        let next = broker.values("t", 0).len();
+        let expected = i64::try_from(next).expect("small");
+        assert_eq!(
+            broker.produce("t", batch(&["b"])),
+            (0, expected),
+            "step {step} of {steps}"
+        );
+    }
+}
+
+#[test]
+fn a_topic_of_the_same_name_begins_anew() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    let first = broker.create("t", &[]);
+    broker.produce("t", batch(&["old"]));
+    let delete = DeleteTopicsRequest::default()
+        .with_timeout_ms(1_000)
+        .with_topic_names(vec![topic_name("t")]);
+    broker.ask(5, Request::DeleteTopics(delete));
+    broker.pass(100);
+    let second = broker.create("t", &[]);
+    assert_ne!(first, second);
+    assert_eq!(broker.values("t", 0), [""; 0]);
+    assert_eq!(broker.produce("t", batch(&["new"])), (0, 0));
+    let mut broker = Harness::start(&disk.after_kill(), 2);
+    assert_eq!(broker.values("t", 0), ["new"]);
+}

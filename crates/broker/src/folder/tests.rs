@@ -1,0 +1,134 @@
+//! Whose folder it is, and how it was left.
+
+use std::path::{Path, PathBuf};
+
+use disk::{Disk, File, OpenMode, SimDisk};
+use record::BrokerId;
+
+use super::{Folder, Left};
+use crate::BrokerError;
+
+const BOOT: &str = "boot-1";
+
+fn path() -> PathBuf {
+    PathBuf::from("/data/brokers/1")
+}
+
+fn open(disk: &SimDisk, boot: &str) -> (Folder<SimDisk>, Left) {
+    Folder::open(disk.clone(), path(), "c", BrokerId(1), boot).expect("opens")
+}
+
+fn left(disk: &SimDisk, boot: &str) -> Left {
+    open(disk, boot).1
+}
+
+#[test]
+fn a_folder_tells_how_it_was_left() {
+    let disk = SimDisk::new();
+    let (folder, first) = open(&disk, BOOT);
+    assert_eq!(first, Left::New);
+    folder.mark_closed().expect("marked");
+    drop(folder);
+    assert_eq!(left(&disk, BOOT), Left::Closed);
+    assert_eq!(left(&disk.after_kill(), BOOT), Left::SameBoot);
+    assert_eq!(left(&disk.after_kill(), "boot-2"), Left::OtherBoot);
+}
+
+#[test]
+fn recovery_that_was_not_finished_is_needed_again() {
+    let disk = SimDisk::new();
+    drop(open(&disk, BOOT));
+    let (folder, after_power_loss) = open(&disk, "boot-2");
+    assert_eq!(after_power_loss, Left::OtherBoot);
+    drop(folder);
+    assert_eq!(left(&disk, "boot-2"), Left::OtherBoot);
+    let (folder, _) = open(&disk, "boot-2");
+    folder.note_boot("boot-2").expect("noted");
+    drop(folder);
+    assert_eq!(left(&disk, "boot-2"), Left::SameBoot);
+}
+
+#[test]
+fn the_mark_of_a_clean_stop_survives_a_power_loss_and_is_gone_after_the_next_start() {
+    let disk = SimDisk::new();
+    open(&disk, BOOT).0.mark_closed().expect("marked");
+    let lost = disk.after_power_loss(|_| 0);
+    assert_eq!(left(&lost, "boot-2"), Left::Closed);
+    let lost = lost.after_power_loss(|_| 0);
+    assert_eq!(left(&lost, "boot-3"), Left::OtherBoot);
+}
+
+#[test]
+fn one_process_at_a_time() {
+    let disk = SimDisk::new();
+    let _held = open(&disk, BOOT);
+    let second = Folder::open(disk, path(), "c", BrokerId(1), BOOT)
+        .err()
+        .expect("refused");
+    assert_eq!(
+        second.to_string(),
+        "/data/brokers/1 is in use by another broker process; stop that one first"
+    );
+}
+
+#[test]
+fn a_folder_of_another_cluster_or_broker_is_refused() {
+    let disk = SimDisk::new();
+    drop(open(&disk, BOOT));
+    let refused = |cluster, node| {
+        Folder::open(disk.clone(), path(), cluster, BrokerId(node), BOOT)
+            .err()
+            .expect("refused")
+            .to_string()
+    };
+    assert_eq!(
+        refused("d", 1),
+        "/data/brokers/1/meta.properties belongs to cluster.id c, this broker is of cluster.id d; \
+         set the right data folder, or remove this one with `minicluster clean`"
+    );
+    assert!(refused("c", 2).contains("belongs to node.id 1, this broker is of node.id 2"));
+}
+
+#[test]
+fn a_newer_format_and_a_damaged_file_are_refused() {
+    let disk = SimDisk::new();
+    drop(open(&disk, BOOT));
+    let write = |text: &str| {
+        let file = disk
+            .open(&path().join("meta.properties"), OpenMode::Create)
+            .expect("opens");
+        file.set_len(0)
+            .and_then(|()| file.write_all_at(text.as_bytes(), 0))
+            .expect("writes");
+    };
+    let refused = || {
+        Folder::open(disk.clone(), path(), "c", BrokerId(1), BOOT)
+            .err()
+            .expect("refused")
+    };
+    write("version=2\ncluster.id=c\nnode.id=1\n");
+    assert!(matches!(refused(), BrokerError::NewerFormat { found, .. } if found == "2"));
+    write("version=1\nnode.id=1\n");
+    assert!(matches!(refused(), BrokerError::Damaged { reason, .. } if reason == "cluster.id is missing"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_and_a_full_disk_say_so() {
+    let disk = SimDisk::new();
+    drop(open(&disk, BOOT));
+    disk.set_read_only(true);
+    let refused = Folder::open(disk.clone(), path(), "c", BrokerId(1), BOOT)
+        .err()
+        .expect("refused");
+    assert!(matches!(refused, BrokerError::ReadOnly { .. }), "{refused}");
+    disk.set_read_only(false);
+    disk.set_capacity(Some(0));
+    drop(open(&disk, BOOT));
+    let full = SimDisk::new();
+    full.create_dir(Path::new("/data")).expect("created");
+    full.set_capacity(Some(0));
+    let refused = Folder::open(full, path(), "c", BrokerId(1), BOOT)
+        .err()
+        .expect("refused");
+    assert!(matches!(refused, BrokerError::DiskFull { .. }), "{refused}");
+}
