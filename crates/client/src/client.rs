@@ -293,3 +293,6 @@ const _: fn(&Client) = |client| {
     is_send(client.create_topics(&[], Duration::ZERO));
     is_send(client.delete_topics(&[], Duration::ZERO));
 };
+
+#[cfg(test)]
+mod tests;

@@ -445,3 +445,6 @@ fn closed(error: &std::io::Error) -> String {
         error.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ mod admin;
 mod client;
 mod connection;
 mod error;
+#[cfg(test)]
+mod fake_broker;
 mod fetcher;
 mod frame;
 mod identity;
