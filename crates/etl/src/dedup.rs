@@ -148,3 +148,6 @@ impl DedupShard {
         &mut self.buckets[index]
     }
 }
+
+#[cfg(test)]
+mod tests;

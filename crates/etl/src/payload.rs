@@ -173,4 +173,4 @@ pub(crate) struct Position {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -76,3 +76,6 @@ pub(crate) fn judge(
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

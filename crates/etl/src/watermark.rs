@@ -101,6 +101,3 @@ impl TableWatermark {
         self.value
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -156,3 +156,6 @@ impl Windows {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
