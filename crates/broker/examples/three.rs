@@ -10,7 +10,7 @@
     reason = "a program for the terminal"
 )]
 
-use broker::{BrokerOptions, ClusterSecret, ListenOn, Peer};
+use minicluster_broker::{self as broker, BrokerOptions, ClusterSecret, ListenOn, Peer};
 use record::BrokerId;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;

@@ -110,6 +110,7 @@ impl<D: Disk> Executor<D> {
                 reopen: now.monotonic.plus(REOPEN),
             },
             random,
+            now: now.monotonic,
         })
     }
 

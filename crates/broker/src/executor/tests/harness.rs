@@ -23,7 +23,6 @@ pub(crate) enum Outcome {
 
 pub(crate) struct Harness {
     pub(crate) executor: Executor<SimDisk>,
-    pub(crate) disk: SimDisk,
     now: u64,
     serial: u64,
     done: Vec<(RequestId, Outcome)>,
@@ -61,7 +60,6 @@ impl Harness {
         let executor = Executor::open(disk.clone(), options, clock(0), random).expect("opens");
         let mut harness = Self {
             executor,
-            disk: disk.clone(),
             now: 0,
             serial: 0,
             done: Vec::new(),
