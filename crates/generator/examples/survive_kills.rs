@@ -221,7 +221,9 @@ async fn count(client: &Client, topic: &str) -> Outcome<Counts> {
                     match kind.as_str() {
                         "event" if originals.insert(value.to_vec()) => counts.events += 1,
                         "event" => {
-                            return Err(format!("{topic}-{index}: an event twice at {}", record.offset).into());
+                            return Err(
+                                format!("{topic}-{index}: an event twice at {}", record.offset).into()
+                            );
                         }
                         "duplicate" if originals.contains(value) => counts.duplicates += 1,
                         "duplicate" => {

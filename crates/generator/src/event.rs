@@ -39,6 +39,8 @@ impl Kind {
 pub(crate) struct Made {
     pub(crate) sequence: u64,
     pub(crate) kind: Kind,
+    /// The sequence that a duplicate repeats.
+    pub(crate) original: Option<u64>,
     /// When it happens on the generator's clock: decides when it is sent.
     pub(crate) at_ms: i64,
     /// The time of its event, which Kafka's timestamp repeats: a duplicate has its original's.

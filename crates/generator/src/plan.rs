@@ -54,12 +54,16 @@ impl Plan {
         match self.draw(sequence) {
             Draw::Event => self.event(sequence),
             Draw::Duplicate { back } => match self.original(sequence, back) {
-                Some(original) => Made {
-                    sequence,
-                    kind: Kind::Duplicate,
-                    at_ms,
-                    ..self.event(original)
-                },
+                Some(original) => {
+                    let repeated = self.event(original);
+                    Made {
+                        sequence,
+                        kind: Kind::Duplicate,
+                        original: Some(original),
+                        at_ms,
+                        ..repeated
+                    }
+                }
                 None => self.event(sequence),
             },
             Draw::Malformed => {
@@ -118,6 +122,7 @@ impl Plan {
         Made {
             sequence,
             kind: Kind::Event,
+            original: None,
             at_ms,
             timestamp_ms: at_ms,
             key,

@@ -39,7 +39,8 @@ const EPOCH_STEP: i16 = 100;
 /// How long a graceful stop waits for acknowledgements; what is open then is settled at the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Generates until `shutdown` completes; then flushes, counts and ends. `progress` is called each second.
+/// Generates until `shutdown` completes; then flushes, counts and ends. `progress` is called when sending
+/// begins, with all that earlier runs left open settled, and each second from then on.
 ///
 /// Brokers that are away are waited for, with what a run sent settled before the next begins: the counts
 /// stay true.
@@ -78,7 +79,7 @@ pub async fn run(
     loop {
         match generator.one_run(&stop, &mut errors, &mut progress).await {
             Ok(()) => return Ok(generator.progress(&errors)),
-            Err(error) if errors.started && error.is_passing() => {
+            Err(error) if errors.may_pass(&error, &generator) => {
                 tracing::warn!(%error, "the run was interrupted; the next settles what it sent");
                 errors.count += 1;
                 errors.last = Some(error.to_string());
@@ -93,6 +94,13 @@ pub async fn run(
 }
 
 type Stop = Shared<futures::future::BoxFuture<'static, ()>>;
+
+impl Errors {
+    /// Brokers that are just starting get some time; those that were there once, any.
+    fn may_pass(&self, error: &GeneratorError, generator: &Generator) -> bool {
+        error.is_passing() && (self.started || generator.began.elapsed() < PATIENCE)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Errors {
@@ -198,6 +206,7 @@ impl Generator {
                 log: Arc::clone(&self.log),
                 meter: Arc::clone(&meter),
                 reserved: 0,
+                placed: Vec::new(),
             };
             let done = self.settle(&client, &topic, &mut sender).await?;
             let first = done.to;
@@ -255,7 +264,7 @@ impl Generator {
                 next,
             ));
         }
-        let fences = fence(sender, &partitions).await?;
+        let fences = sender.fence(&partitions).await?;
         // The fences are part of the tail: their intent stands in the log by now.
         let state = self
             .log()
@@ -273,7 +282,7 @@ impl Generator {
         tracing::info!(topic = %topic.name, open = state.open(), "settled what the last run had sent");
         Ok(done(
             counts,
-            partitions.len() as u64,
+            sender.placed.len() as u64,
             fences.iter().map(|fence| fence + 1).collect(),
         ))
     }
@@ -361,24 +370,4 @@ impl Generator {
     fn log(&self) -> MutexGuard<'_, TruthLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Writes this run's first records, one to each partition, whatever their keys: brokers then refuse what a
-/// dead producer of a lower epoch may still have on the way. Gives their offsets.
-async fn fence(sender: &mut Sender, partitions: &[PartitionIndex]) -> Result<Vec<i64>, GeneratorError> {
-    let mut deliveries = Vec::new();
-    for (sequence, partition) in (0_u64..).zip(partitions) {
-        sender.reserve(sequence)?;
-        let made = sender.plan.make(sequence);
-        deliveries.push(sender.send(&made, Some(*partition)).await?);
-    }
-    let mut fences = Vec::new();
-    for delivery in deliveries {
-        let delivered = delivery.await?;
-        let unknown = || client::ProduceError::Fatal {
-            reason: "a broker acknowledged a fence without its offset".to_owned(),
-        };
-        fences.push(delivered.offset.ok_or_else(unknown)?.0);
-    }
-    Ok(fences)
 }

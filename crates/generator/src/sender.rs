@@ -43,6 +43,8 @@ pub(crate) struct Sender {
     pub(crate) meter: Arc<Meter>,
     /// Records below it stand in the truth log.
     pub(crate) reserved: u64,
+    /// Where the first sequences went, whatever their keys: see `fence`.
+    pub(crate) placed: Vec<PartitionIndex>,
 }
 
 impl Sender {
@@ -76,7 +78,7 @@ impl Sender {
             let delivery = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
-                sent = self.send(&made, None) => sent?,
+                sent = self.send(&made, self.place_of(&made)) => sent?,
             };
             let underway = Underway {
                 sequence: made.sequence,
@@ -91,7 +93,7 @@ impl Sender {
     }
 
     /// Makes sure that the log announces this sequence, and some more.
-    pub(crate) fn reserve(&mut self, sequence: u64) -> Result<(), GeneratorError> {
+    fn reserve(&mut self, sequence: u64) -> Result<(), GeneratorError> {
         if sequence < self.reserved {
             return Ok(());
         }
@@ -111,11 +113,46 @@ impl Sender {
         Ok(())
     }
 
-    pub(crate) async fn send(
-        &self,
-        made: &Made,
-        partition: Option<PartitionIndex>,
-    ) -> Result<Delivery, ProduceError> {
+    /// Writes this run's first records so that each partition gets one, whatever their keys: brokers then
+    /// refuse what a dead producer of a lower epoch may still have on the way. Gives the offset of the last
+    /// of them in each partition.
+    pub(crate) async fn fence(&mut self, partitions: &[PartitionIndex]) -> Result<Vec<i64>, GeneratorError> {
+        let mut deliveries = Vec::new();
+        let mut open = partitions.iter();
+        while open.len() > 0 {
+            let sequence = self.placed.len() as u64;
+            self.reserve(sequence)?;
+            let made = self.plan.make(sequence);
+            // A duplicate goes where its original went; only others can be placed at will.
+            let place = self.place_of(&made).or_else(|| open.next().copied());
+            let Some(partition) = place else { break };
+            deliveries.push(self.send(&made, Some(partition)).await?);
+            self.placed.push(partition);
+        }
+        let mut last = vec![-1; partitions.len()];
+        for delivery in deliveries {
+            let unknown = || ProduceError::Fatal {
+                reason: "a broker acknowledged a fence without its offset".to_owned(),
+            };
+            let delivered = delivery.await?;
+            let offset = delivered.offset.ok_or_else(unknown)?.0;
+            if let Some(place) = partitions
+                .iter()
+                .position(|partition| *partition == delivered.partition)
+            {
+                last[place] = last[place].max(offset);
+            }
+        }
+        Ok(last)
+    }
+
+    /// Where a record must go, if not by its key.
+    fn place_of(&self, made: &Made) -> Option<PartitionIndex> {
+        let original = usize::try_from(made.original?).ok()?;
+        self.placed.get(original).copied()
+    }
+
+    async fn send(&self, made: &Made, partition: Option<PartitionIndex>) -> Result<Delivery, ProduceError> {
         let (run, sequence) = (self.run.to_be_bytes(), made.sequence.to_be_bytes());
         let headers = [
             Header {
