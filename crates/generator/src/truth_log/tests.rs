@@ -1,1 +1,160 @@
+use super::*;
 
+fn done(run: u64, to: u64, events: u64) -> Done {
+    Done {
+        topic: "iot".to_owned(),
+        topic_id: "id".to_owned(),
+        run,
+        to,
+        counts: Counts {
+            events,
+            ..Counts::default()
+        },
+        next: vec![events as i64, 0],
+        closed: false,
+    }
+}
+
+fn intent(run: u64, to: u64) -> Entry {
+    Entry::Intent {
+        topic: "iot".to_owned(),
+        run,
+        to,
+        until_ms: to as i64 * 10,
+    }
+}
+
+fn run(number: u64, id: u64) -> Entry {
+    Entry::Run(Run {
+        number,
+        id,
+        producer_id: 40,
+        producer_epoch: 0,
+    })
+}
+
+fn open(folder: &Path) -> u64 {
+    read(folder).unwrap().topics["iot"].open()
+}
+
+#[test]
+fn what_lies_between_intent_and_counts_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    log.append(intent(7, 100)).unwrap();
+    assert_eq!(open(folder.path()), 100, "readable while it is written");
+    log.append(Entry::Done(done(7, 60, 60))).unwrap();
+    assert_eq!(open(folder.path()), 40);
+    log.append(Entry::Done(Done {
+        closed: true,
+        ..done(7, 90, 90)
+    }))
+    .unwrap();
+    assert_eq!(open(folder.path()), 0);
+}
+
+#[test]
+fn a_new_log_says_the_same_as_the_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    for entry in [
+        run(0, 7),
+        intent(7, 100),
+        Entry::Done(done(7, 60, 60)),
+        run(1, 8),
+        intent(8, 4),
+    ] {
+        log.append(entry).unwrap();
+    }
+    let before = log.state().clone();
+    assert_eq!(before.topics["iot"].open(), 44, "two runs are open");
+    drop(log);
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    assert_eq!(*log.state(), before);
+    log.append(Entry::Done(Done {
+        closed: true,
+        ..done(8, 4, 81)
+    }))
+    .unwrap();
+    assert_eq!(log.state().topics["iot"].open(), 0);
+    drop(log);
+    let log = TruthLog::open(folder.path()).unwrap();
+    assert_eq!(log.state().until_ms, Some(1_000), "the time is kept");
+    assert_eq!(log.state().topics.len(), 1);
+}
+
+#[test]
+fn a_line_that_was_cut_off_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    log.append(intent(7, 100)).unwrap();
+    log.append(Entry::Done(done(7, 60, 60))).unwrap();
+    drop(log);
+    let path = folder.path().join(LOG);
+    let whole = fs::read(&path).unwrap();
+    let last = whole[..whole.len() - 1]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .unwrap()
+        + 1;
+    for end in last..whole.len() {
+        fs::write(&path, &whole[..end]).unwrap();
+        assert_eq!(open(folder.path()), 100, "cut at {end}");
+    }
+}
+
+#[test]
+fn every_changed_byte_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    log.append(Entry::Done(done(7, 60, 60))).unwrap();
+    let state = log.state().clone();
+    drop(log);
+    let path = folder.path().join(LOG);
+    let whole = fs::read(&path).unwrap();
+    for index in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[index] ^= 0x04;
+        fs::write(&path, &changed).unwrap();
+        // A lost last newline, or upper case in a checksum, says nothing else.
+        assert!(
+            read(folder.path()).is_err() || read(folder.path()).unwrap() == state || index + 1 == whole.len()
+        );
+    }
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join(LOG),
+        line(&Entry::Format { version: FORMAT + 1 }),
+    )
+    .unwrap();
+    assert!(matches!(
+        TruthLog::open(folder.path()),
+        Err(GeneratorError::Newer { found: 2, .. })
+    ));
+}
+
+#[test]
+fn a_second_generator_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = TruthLog::open(folder.path()).unwrap();
+    assert!(matches!(
+        TruthLog::open(folder.path()),
+        Err(GeneratorError::Locked { .. })
+    ));
+}
+
+#[test]
+fn without_a_log_nothing_was_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        crate::Truth::read(folder.path()).unwrap(),
+        crate::Truth::default()
+    );
+}
