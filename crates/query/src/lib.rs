@@ -1,1 +1,24 @@
-//! To be written.
+//! SQL over one committed snapshot of the lake.
+//!
+//! An [`Engine`] holds a [`lake::Snapshot`]: exactly one commit of all tables. Every query of the
+//! engine sees that commit, whatever is written meanwhile. DataFusion plans and executes; this
+//! crate gives it its tables and takes everything else away:
+//!
+//! * A lake table knows its files, their partitions and their row counts from the commit, so
+//!   that `where dt = '2025-06-01'` opens the files of that day only and `count(*)` opens none.
+//! * The one object store that queries can reach holds the snapshot's files and nothing else, and
+//!   cannot be written. There is no other path to a file: none in SQL, none in a function.
+//! * Statements that change something (DDL, DML, COPY, SET, PREPARE and the like) are refused
+//!   before they are executed, and nothing is spilled to disk.
+//! * [`Limits`] bound memory and time of a query.
+//!
+//! Never here: writing, Kafka, settings.
+
+mod engine;
+mod error;
+mod footer;
+mod store;
+mod table;
+
+pub use engine::{Engine, Limits, Rows};
+pub use error::QueryError;
