@@ -1,2 +1,59 @@
-//! To be written.
-fn main() {}
+//! `minicluster`: the command line, the supervisor, and one command a service.
+//!
+//! There is no logic of a service here: this crate reads the settings, maps them to the options of
+//! the crates below, starts processes and prints.
+
+mod accounts;
+mod cli;
+mod command;
+mod failure;
+mod log_file;
+mod output;
+mod ports;
+mod process;
+mod run_folder;
+mod service;
+mod supervisor;
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Outcome;
+
+/// Frames from the network must not make the allocator abort.
+#[global_allocator]
+static ALLOCATOR: reserve::Reserve = reserve::Reserve;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::error(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    let settings = cli.shared.settings()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = match cli.command {
+        Command::Up => runtime.block_on(command::up::run(settings, &cli.shared)),
+        Command::Down => runtime.block_on(command::down::run(&settings)),
+        Command::Status(options) => runtime.block_on(command::status::run(&settings, &options)),
+        Command::Sql(options) => runtime.block_on(command::sql::run(&settings, &options)),
+        Command::Topics(options) => runtime.block_on(command::topics::run(&settings, &options)),
+        Command::Consume(options) => runtime.block_on(command::consume::run(&settings, &options)),
+        Command::Ledger(options) => runtime.block_on(command::ledger::run(&settings, &options)),
+        Command::Broker { id } => runtime.block_on(command::broker::run(&settings, id)),
+        Command::Etl => runtime.block_on(command::etl::run(&settings)),
+        Command::Generate => runtime.block_on(command::generate::run(&settings)),
+    };
+    // A query that was given up may still hold a thread.
+    runtime.shutdown_background();
+    done
+}

@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use config::{Flag, Settings, Sources};
+
+use crate::command::{consume, ledger, sql, status, topics};
+use crate::failure::{Code, Failure, Outcome};
+
+/// A complete streaming data platform on one machine: Kafka-compatible brokers, a generator, a
+/// streaming ETL and a Parquet lake with SQL.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  minicluster up                                             start everything
+  minicluster status                                         what runs, where, how far
+  minicluster sql \"select count(*) from clickstream\"         ask the lake
+  minicluster consume clickstream --max 3                    look into a topic
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 not running, 5 port or lock conflict, 6 not ready in time";
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Shared {
+    /// The configuration [default: config.yml, if it is there]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The data folder [default: data]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    data: Option<PathBuf>,
+    /// Overrides a setting: `--set kafka.partitions=3`
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    settings: Vec<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything and keep it running; Ctrl-C stops it in order
+    Up,
+    /// Stop everything in order
+    Down,
+    /// What runs, where, and how far it is
+    Status(status::Options),
+    /// Ask the lake in SQL: one committed state of all tables
+    Sql(sql::Options),
+    /// Topics of the brokers
+    #[command(subcommand)]
+    Topics(topics::Options),
+    /// Print the records of a topic
+    Consume(consume::Options),
+    /// Whether every event is accounted for: exit code 1 if not
+    Ledger(ledger::Options),
+    /// Run one broker (`up` does)
+    Broker {
+        /// Its id, from 1
+        #[arg(long)]
+        id: u32,
+    },
+    /// Run the ETL (`up` does)
+    Etl,
+    /// Run the generator (`up` does)
+    Generate,
+}
+
+impl Shared {
+    /// Reads the settings that these flags ask for.
+    pub(crate) fn settings(&self) -> Outcome<Settings> {
+        let mut flags = Vec::new();
+        if let Some(data) = &self.data {
+            let text = data.to_string_lossy().into_owned();
+            flags.push(Flag {
+                flag: "--data".to_owned(),
+                path: "data_folder".to_owned(),
+                text,
+            });
+        }
+        for setting in &self.settings {
+            let (path, text) = setting.split_once('=').ok_or_else(|| {
+                Failure::new(
+                    Code::Usage,
+                    format!("`--set {setting}` is not of the form `--set KEY=VALUE`"),
+                )
+            })?;
+            flags.push(Flag {
+                flag: format!("--set {setting}"),
+                path: path.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+        let sources = Sources {
+            file: self.config.clone(),
+            flags,
+        };
+        Settings::load(sources).map_err(|error| Failure::new(Code::Configuration, error))
+    }
+
+    /// The same flags again, for another process in the same folder.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        let mut push = |flag: &str, value: OsString| arguments.extend([OsString::from(flag), value]);
+        if let Some(config) = &self.config {
+            push("--config", config.into());
+        }
+        if let Some(data) = &self.data {
+            push("--data", data.into());
+        }
+        for setting in &self.settings {
+            push("--set", setting.into());
+        }
+        arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn shared_flags_are_passed_on_as_they_came() {
+        let line = [
+            "minicluster",
+            "--data",
+            "d",
+            "up",
+            "--set",
+            "a.b=1",
+            "--config",
+            "c",
+            "--set",
+            "c=2",
+        ];
+        let cli = Cli::parse_from(line);
+        assert_eq!(
+            cli.shared.arguments(),
+            ["--config", "c", "--data", "d", "--set", "a.b=1", "--set", "c=2"]
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! The commands, one file each.
+
+pub(crate) mod broker;
+pub(crate) mod consume;
+pub(crate) mod down;
+pub(crate) mod etl;
+pub(crate) mod generate;
+pub(crate) mod ledger;
+pub(crate) mod sql;
+pub(crate) mod status;
+pub(crate) mod topics;
+pub(crate) mod up;

@@ -1,0 +1,80 @@
+//! `minicluster etl`: from the topics to the lake.
+
+use arrow::datatypes::SchemaRef;
+use config::Settings;
+use etl::{EtlError, TableDeclaration};
+use lake::LakeError;
+
+use crate::failure::{Code, Failure, Outcome};
+use crate::service;
+use crate::supervisor::Service;
+
+/// Runs until it is told to stop.
+pub(crate) async fn run(settings: &Settings) -> Outcome {
+    service::begin(settings, Service::Etl)?;
+    let options = etl::Settings {
+        tables: tables(settings),
+        trigger: settings.etl.trigger,
+        ..etl::Settings::new(
+            settings.folders.lake().to_owned(),
+            settings.folders.checkpoints().to_owned(),
+        )
+    };
+    let client = client::Options {
+        client_id: "minicluster-etl".to_owned(),
+        ..client::Options::new(settings.bootstrap())
+    };
+    let stop = async {
+        if let Err(failure) = service::stop_requested().await {
+            tracing::error!("cannot listen to signals, so stopping at once: {failure}");
+        }
+    };
+    let place = settings.folders.lake().display().to_string();
+    let mut told = false;
+    let tell = move |event: etl::Event| match event {
+        etl::Event::Ready if !told => {
+            told = true;
+            service::ready(&place);
+        }
+        etl::Event::Progress(progress) => tracing::info!(
+            commit = progress.commit,
+            read = progress.num_input_rows,
+            backlog = progress.backlog,
+            ms = progress.batch_duration,
+            "committed"
+        ),
+        // What it waits for it logs by itself.
+        _ => {}
+    };
+    etl::run_telling(options, client, stop, tell)
+        .await
+        .map_err(failure)
+}
+
+/// The three tables, reading the topics that the settings name.
+pub(crate) fn tables(settings: &Settings) -> Vec<TableDeclaration> {
+    let mut tables = etl::default_tables();
+    for table in &mut tables {
+        if let TableDeclaration::Source(source) = table {
+            source.watermark_delay = settings.etl.watermark;
+            source.topic = match source.table.as_str() {
+                "clickstream" => settings.topics.clickstream.clone(),
+                _ => settings.topics.iot.clone(),
+            };
+        }
+    }
+    tables
+}
+
+/// The columns of all tables, also of those that have no rows yet.
+pub(crate) fn schemas(settings: &Settings) -> Vec<(String, SchemaRef)> {
+    etl::schemas(&tables(settings))
+}
+
+fn failure(error: EtlError) -> Failure {
+    let code = match error {
+        EtlError::Lake(LakeError::Locked { .. }) => Code::Conflict,
+        _ => Code::Failure,
+    };
+    Failure::new(code, error)
+}

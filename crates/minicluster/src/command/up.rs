@@ -1,0 +1,113 @@
+//! `minicluster up`: everything, in the foreground.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use config::Settings;
+
+use crate::cli::Shared;
+use crate::failure::{Failure, Outcome};
+use crate::output;
+use crate::ports::{self, Wanted};
+use crate::run_folder::RunFolder;
+use crate::supervisor::Supervisor;
+
+/// What a service that an earlier supervisor left behind gets to end by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts everything and runs until it is told to stop.
+pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {
+    let run = RunFolder::new(&settings.folders);
+    run.create()?;
+    let _lock = run.lock()?;
+    run.create_identity()?;
+    run.create_secret()?;
+    end_orphans(&run).await?;
+    ports::check(settings.kafka.host, &wanted_ports(&settings))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::plain(format!("cannot find this program again: {error}")))?;
+    output::progress(&format!("starting in {}", settings.folders.data().display()));
+    Supervisor::new(settings, run, program, shared.arguments(), summary)?
+        .run()
+        .await
+}
+
+/// Ends services whose supervisor is gone, in the order in which they have to stop.
+pub(crate) async fn end_orphans(run: &RunFolder) -> Outcome<usize> {
+    let orphans = run.running_services()?;
+    for stage in 0..=2 {
+        let of_stage = orphans
+            .iter()
+            .filter(|(service, _)| service.stop_stage() == stage);
+        let ends = of_stage.map(|(service, record)| async move {
+            output::progress(&format!(
+                "stopping {service}, pid {}, left by an earlier `up`",
+                record.process.pid
+            ));
+            if !record.process.stop(PATIENCE).await {
+                output::progress(&format!("{service} had to be killed"));
+            }
+        });
+        futures::future::join_all(ends).await;
+    }
+    Ok(orphans.len())
+}
+
+fn wanted_ports(settings: &Settings) -> Vec<Wanted> {
+    let both = settings.kafka.brokers.iter().flat_map(|broker| {
+        [
+            ("external_ports", broker.client_port),
+            ("peer_ports", broker.peer_port),
+        ]
+        .map(|(section, port)| Wanted {
+            port,
+            key: format!("kafka.{section}.broker_{}", broker.id),
+        })
+    });
+    both.collect()
+}
+
+/// What is printed once everything is ready.
+fn summary(settings: &Settings) -> String {
+    let mut text = String::from("\nMinicluster is running. Ctrl-C stops it in order.\n\n");
+    let mut line = |name: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name:<13}{value}");
+    };
+    line("Kafka", settings.bootstrap().join(","));
+    let topics = format!("{}, {}", settings.topics.clickstream, settings.topics.iot);
+    line(
+        "topics",
+        format!(
+            "{topics} ({} partitions each, replication: none)",
+            settings.kafka.partitions
+        ),
+    );
+    line(
+        "tables",
+        format!(
+            "{}/<table>/dt=YYYY-MM-DD/",
+            absolute(&settings.folders.lake().join("tables"))
+        ),
+    );
+    line("data", absolute(settings.folders.data()));
+    line("logs", absolute(&settings.folders.logs()));
+    line(
+        "persists",
+        "topics, tables, the ETL's state and all counts; the next `up` carries on".to_owned(),
+    );
+    let topic = &settings.topics.clickstream;
+    text.push_str("\nNext, in another terminal:\n\n");
+    text.push_str("  minicluster sql \"select count(*) from clickstream\"\n");
+    text.push_str("  minicluster status\n");
+    let _ = writeln!(text, "  minicluster consume {topic} --max 3");
+    text
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
+}

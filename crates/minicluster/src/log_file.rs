@@ -1,0 +1,90 @@
+//! The log files of services: appended through their stderr, kept short by the supervisor.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// A log file grows to this size before it is rotated.
+const ROTATE_AT: u64 = 16 << 20;
+/// Rotated files that are kept.
+const KEPT: u32 = 3;
+
+/// Opens a log file for a service to append to.
+pub(crate) fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Copies a log file that has grown large aside and empties it.
+///
+/// The service keeps its open file, which appends; lines between the copy and the cut get lost.
+pub(crate) fn rotate(path: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) < ROTATE_AT {
+        return Ok(());
+    }
+    for older in (1..KEPT).rev() {
+        let from = numbered(path, older);
+        if from.exists() {
+            std::fs::rename(from, numbered(path, older + 1))?;
+        }
+    }
+    std::fs::copy(path, numbered(path, 1))?;
+    OpenOptions::new().write(true).open(path)?.set_len(0)
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    path.with_extension(format!("log.{number}"))
+}
+
+/// The last error that a service logged in the lines after `from`, if there is one.
+pub(crate) fn last_error(path: &Path, from: u64) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(from.max(length.saturating_sub(16 << 10))))
+        .ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    let tail = String::from_utf8_lossy(&tail);
+    let error = |line: &str| {
+        let panicked = line.contains("panicked at").then(|| line.trim().to_owned());
+        line.strip_prefix("error: ").map(str::to_owned).or(panicked)
+    };
+    tail.lines().rev().find_map(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROTATE_AT, last_error, numbered, open, rotate};
+    use std::io::Write;
+
+    #[test]
+    fn a_large_file_is_copied_aside_and_its_writer_goes_on() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("etl.log");
+        let mut log = open(&path).expect("a new file");
+        for round in 0..5_u8 {
+            log.write_all(&vec![b'0' + round; ROTATE_AT as usize])
+                .expect("room");
+            rotate(&path).expect("rotated");
+            assert_eq!(std::fs::metadata(&path).expect("it is there").len(), 0);
+        }
+        log.write_all(b"on").expect("room");
+        assert_eq!(std::fs::read(&path).expect("it is there"), b"on");
+        for (number, round) in [(1, b'4'), (2, b'3'), (3, b'2')] {
+            assert_eq!(
+                std::fs::read(numbered(&path, number)).expect("it is kept")[0],
+                round
+            );
+        }
+        assert!(!numbered(&path, 4).exists());
+    }
+
+    #[test]
+    fn the_last_error_is_found() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("etl.log");
+        std::fs::write(&path, "error: old\nINFO a\nerror: new\nINFO b\n").expect("room");
+        assert_eq!(last_error(&path, 0), Some("new".to_owned()));
+        assert_eq!(last_error(&path, 11), Some("new".to_owned()));
+        assert_eq!(last_error(&path, 30), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! The only place that writes to the terminal: data to stdout, everything else to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, to read.
+    #[default]
+    Table,
+    /// JSON; where there are rows, one object a line.
+    Json,
+}
+
+/// Prints data. Ends the process quietly if nobody reads it any more (`| head`).
+pub(crate) fn data(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    let written = write!(stdout, "{text}{newline}").and_then(|()| stdout.flush());
+    if written.is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Tells what is going on.
+pub(crate) fn progress(text: &str) {
+    // There is no other place to tell that stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Tells why a command fails.
+pub(crate) fn error(text: &str) {
+    progress(&format!("error: {text}"));
+}
+
+/// Prints a value as JSON.
+pub(crate) fn json(value: &serde_json::Value) {
+    let text = match io::stdout().is_terminal() {
+        true => format!("{value:#}"),
+        false => value.to_string(),
+    };
+    data(&text);
+}
+
+/// How the columns of a table are aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table with lines, for results.
+pub(crate) fn framed(header: &[(String, Align)], rows: Vec<Vec<String>>) -> String {
+    table(UTF8_FULL_CONDENSED, header, rows)
+}
+
+/// A table without lines, for overviews.
+pub(crate) fn plain(header: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
+    let header: Vec<_> = header
+        .iter()
+        .map(|(name, align)| ((*name).to_owned(), *align))
+        .collect();
+    let text = table(NOTHING, &header, rows);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+fn table(preset: &str, header: &[(String, Align)], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(preset)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(|(name, _)| name));
+    for row in rows {
+        table.add_row(row);
+    }
+    for (column, (_, align)) in table.column_iter_mut().zip(header) {
+        column.set_cell_alignment(match align {
+            Align::Left => CellAlignment::Left,
+            Align::Right => CellAlignment::Right,
+        });
+    }
+    table.to_string()
+}
+
+/// Bytes for people: `12.3 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.into_iter().find(|(_, shift)| count >> shift > 0);
+    unit.map_or_else(
+        || format!("{count} B"),
+        |(unit, shift)| format!("{:.1} {unit}", count as f64 / f64::from(1 << shift)),
+    )
+}
+
+/// A span of time for people: `2 h 5 min`.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Align, bytes, plain, span};
+
+    #[test]
+    fn columns_are_aligned_without_trailing_spaces() {
+        let rows = vec![
+            vec!["a".to_owned(), "1".to_owned()],
+            vec!["bcd".to_owned(), "200".to_owned()],
+        ];
+        let text = plain(&[("name", Align::Left), ("rows", Align::Right)], rows);
+        assert_eq!(text, " name  rows\n a        1\n bcd    200");
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(3 << 19), "1.5 MiB");
+        assert_eq!(span(59), "59 s");
+        assert_eq!(span(7500), "2 h 5 min");
+        assert_eq!(span(90_000), "1 d 1 h");
+    }
+}

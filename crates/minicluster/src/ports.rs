@@ -1,0 +1,125 @@
+//! Whether the ports are free, and who has them if not.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use crate::failure::{Code, Failure, Outcome};
+use crate::process::name_of;
+
+/// A port that we want, and the setting that names it.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) port: u16,
+    pub(crate) key: String,
+}
+
+/// Checks that every port can be listened on.
+///
+/// # Errors
+/// The first that can't, with its holder and the setting to change.
+pub(crate) fn check(host: IpAddr, wanted: &[Wanted]) -> Outcome {
+    for Wanted { port, key } in wanted {
+        let address = SocketAddr::new(host, *port);
+        let error = match TcpListener::bind(address) {
+            Ok(_) => continue,
+            Err(error) => error,
+        };
+        let message = match error.kind() {
+            ErrorKind::AddrInUse => {
+                let holder = holder(*port).unwrap_or_else(|| "another program".to_owned());
+                format!(
+                    "port {port} is taken by {holder}: stop it, or choose another with `--set {key}=PORT`"
+                )
+            }
+            ErrorKind::AddrNotAvailable => {
+                format!("{host} is no address of this machine: set another `kafka.host`")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("this user may not listen on port {port}: choose another with `--set {key}=PORT`")
+            }
+            _ => format!("cannot listen on {address} (`{key}`): {error}"),
+        };
+        return Err(Failure::new(Code::Conflict, message));
+    }
+    Ok(())
+}
+
+/// The process that listens on a port, as far as this user may see it.
+fn holder(port: u16) -> Option<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let inode = tables.iter().find_map(|table| {
+        let text = std::fs::read_to_string(table).ok()?;
+        text.lines().find_map(|line| listening_inode(line, port))
+    })?;
+    let link = format!("socket:[{inode}]");
+    let processes = std::fs::read_dir("/proc").ok()?;
+    let pid = processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .find(|pid| has_open(*pid, &link))?;
+    Some(format!("`{}` (pid {pid})", name_of(pid).unwrap_or_default()))
+}
+
+fn has_open(pid: u32, link: &str) -> bool {
+    let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    let target = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).ok();
+    files
+        .filter_map(|entry| target(entry.ok()?))
+        .any(|target| target.as_os_str() == link)
+}
+
+/// The inode of the socket, if the line of `/proc/net/tcp` is a listener on this port.
+fn listening_inode(line: &str, port: u16) -> Option<u64> {
+    const LISTEN: &str = "0A";
+    let mut fields = line.split_ascii_whitespace();
+    let local = fields.nth(1)?;
+    let state = fields.nth(1)?;
+    let (_, hex) = local.rsplit_once(':')?;
+    if state != LISTEN || u16::from_str_radix(hex, 16) != Ok(port) {
+        return None;
+    }
+    fields.nth(5)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::{Wanted, check, listening_inode};
+
+    #[test]
+    fn a_taken_port_names_its_holder_and_the_setting() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let wanted = [Wanted {
+            port,
+            key: "kafka.external_ports.broker_1".to_owned(),
+        }];
+        let failure = check(Ipv4Addr::LOCALHOST.into(), &wanted).expect_err("we hold it");
+        let message = failure.to_string();
+        assert!(
+            message.contains(&format!("(pid {})", std::process::id())),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("with `--set kafka.external_ports.broker_1=PORT`"),
+            "{message}"
+        );
+        drop(listener);
+        check(Ipv4Addr::LOCALHOST.into(), &wanted).expect("free again");
+    }
+
+    #[test]
+    fn only_listeners_count() {
+        let line = |state: &str| {
+            format!(
+                "   0: 0100007F:4A94 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100"
+            )
+        };
+        assert_eq!(listening_inode(&line("0A"), 0x4A94), Some(4711));
+        assert_eq!(listening_inode(&line("0A"), 80), None);
+        assert_eq!(listening_inode(&line("01"), 0x4A94), None);
+        assert_eq!(listening_inode("  sl  local_address", 80), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! What all service commands have in common: logging, their record, readiness, and when to stop.
+
+use std::io::Write;
+
+use config::Settings;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Code, Failure, Outcome};
+use crate::run_folder::RunFolder;
+use crate::supervisor::{ReadyLine, Service};
+
+/// Begins a service: logs go to stderr, and the run folder says which process it is.
+pub(crate) fn begin(settings: &Settings, service: Service) -> Outcome<RunFolder> {
+    let filter = EnvFilter::try_new(&settings.log_level).map_err(|error| {
+        let message = format!("`log.level` is `{}`: {error}", settings.log_level);
+        Failure::new(Code::Configuration, message)
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .try_init()
+        .map_err(Failure::plain)?;
+    let run = RunFolder::new(&settings.folders);
+    run.create()?;
+    run.record_service(service)?;
+    tracing::info!(
+        pid = std::process::id(),
+        version = env!("CARGO_PKG_VERSION"),
+        "{service} begins"
+    );
+    Ok(run)
+}
+
+/// Tells the supervisor that the service is ready.
+pub(crate) fn ready(place: impl ToString) {
+    let ready = ReadyLine {
+        ready: place.to_string(),
+    };
+    let mut stdout = std::io::stdout().lock();
+    // A supervisor that is gone needs no telling.
+    if let Ok(line) = serde_json::to_string(&ready) {
+        let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    }
+    tracing::info!("ready: {}", ready.ready);
+}
+
+/// Done when somebody wants the process to stop.
+pub(crate) async fn stop_requested() -> Outcome {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!("stopping on {name}");
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The processes of the services: this program again, one process a service.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{ChildStdout, Command};
+use tokio::sync::mpsc;
+
+use super::plan::{Exit, Service};
+use crate::log_file;
+use crate::process::signal_pid;
+use crate::run_folder::RunFolder;
+
+/// The one line that a service writes to its stdout, when it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReadyLine {
+    /// Where it is reached, or what it serves.
+    pub(crate) ready: String,
+}
+
+/// What the processes tell.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// A process said that it is ready, and where.
+    Ready(Service, String),
+    /// A process ended.
+    Exited(Service, Exit),
+}
+
+/// Starts processes and sends them signals.
+pub(crate) struct Launcher {
+    program: PathBuf,
+    /// The flags that all commands share, as the supervisor was given them.
+    flags: Vec<OsString>,
+    run: RunFolder,
+    pids: HashMap<Service, u32>,
+    told: mpsc::Sender<Told>,
+}
+
+impl Launcher {
+    pub(crate) fn new(
+        program: PathBuf,
+        flags: Vec<OsString>,
+        run: RunFolder,
+        told: mpsc::Sender<Told>,
+    ) -> Self {
+        Self {
+            program,
+            flags,
+            run,
+            pids: HashMap::new(),
+            told,
+        }
+    }
+
+    /// Starts a service. What becomes of it is told.
+    pub(crate) fn start(&mut self, service: Service) -> Result<(), Exit> {
+        let failed = |error: std::io::Error| Exit {
+            reason: format!("cannot start: {error}"),
+            code: None,
+        };
+        let log_path = self.run.log_file(service);
+        let log = log_file::open(&log_path).map_err(failed)?;
+        let log_start = log.metadata().map_or(0, |metadata| metadata.len());
+        let mut child = Command::new(&self.program)
+            .args(&self.flags)
+            .args(arguments(service))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // Ctrl-C in a terminal reaches a whole process group; services end in their turn.
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        if let Some(pid) = child.id() {
+            self.pids.insert(service, pid);
+        }
+        let told = self.told.clone();
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(listen(stdout, service, told.clone()));
+        }
+        tokio::spawn(async move {
+            let exit = match child.wait().await {
+                Ok(status) => exit_of(status, log_file::last_error(&log_path, log_start)),
+                Err(error) => Exit {
+                    reason: format!("lost: {error}"),
+                    code: None,
+                },
+            };
+            // The supervisor listens until all processes have ended.
+            let _ = told.send(Told::Exited(service, exit)).await;
+        });
+        Ok(())
+    }
+
+    pub(crate) fn signal(&self, service: Service, signal: Signal) {
+        if let Some(pid) = self.pids.get(&service) {
+            signal_pid(*pid, signal);
+        }
+    }
+
+    /// Must be called when a service's end was told: its pid may be another's from then on.
+    pub(crate) fn forget(&mut self, service: Service) {
+        self.pids.remove(&service);
+    }
+
+    /// Keeps the log files short.
+    pub(crate) fn rotate_logs(&self) {
+        for service in self.pids.keys() {
+            let path = self.run.log_file(*service);
+            if let Err(error) = log_file::rotate(&path) {
+                tracing::warn!("cannot rotate {}: {error}", path.display());
+            }
+        }
+    }
+}
+
+/// The command of a service.
+fn arguments(service: Service) -> Vec<OsString> {
+    match service {
+        Service::Broker(id) => vec!["broker".into(), "--id".into(), id.to_string().into()],
+        Service::Etl => vec!["etl".into()],
+        Service::Generator => vec!["generate".into()],
+    }
+}
+
+async fn listen(stdout: ChildStdout, service: Service, told: mpsc::Sender<Told>) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Ok(ReadyLine { ready }) = serde_json::from_str(&line) {
+            // As above.
+            let _ = told.send(Told::Ready(service, ready)).await;
+        }
+    }
+}
+
+fn exit_of(status: ExitStatus, error: Option<String>) -> Exit {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    let reason = match (code, status.signal(), error) {
+        (Some(0), _, _) => "it ended by itself".to_owned(),
+        (Some(_), _, Some(error)) => error,
+        (Some(code), _, None) => format!("exit code {code}"),
+        (None, Some(signal), _) => match Signal::from_named_raw(signal) {
+            Some(Signal::KILL) => "killed (SIGKILL)".to_owned(),
+            Some(named) => format!("killed by {named:?}"),
+            None => format!("killed by signal {signal}"),
+        },
+        (None, None, _) => status.to_string(),
+    };
+    Exit { reason, code }
+}
+
+/// How often log files are looked at.
+pub(crate) const ROTATE_EVERY: Duration = Duration::from_secs(10);

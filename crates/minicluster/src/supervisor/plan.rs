@@ -1,0 +1,446 @@
+//! What the supervisor does next: a pure function of what happened so far.
+//!
+//! Services start in stages: all of a stage must be ready before the next one is begun, and between
+//! the first stage (brokers) and the others the topics are created. They stop one group after the
+//! other in the order that loses nothing: generator, ETL, brokers. A service that dies in between
+//! comes back after a pause that doubles with every death.
+
+use std::time::Duration;
+
+/// A service by its name, as in `minicluster logs broker-1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Service {
+    /// A broker, by its id.
+    Broker(u32),
+    /// The ETL.
+    Etl,
+    /// The generator.
+    Generator,
+}
+
+/// Time since the supervisor began.
+pub(crate) type Now = Duration;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The supervisor begins.
+    Begin,
+    /// A service said that it is ready.
+    Ready(Service),
+    /// A service's process ended, or could not be started.
+    Exited(Service, Exit),
+    /// The topics are there.
+    TopicsCreated,
+    /// The topics could not be created.
+    TopicsFailed(String),
+    /// Somebody wants everything to stop: Ctrl-C, SIGTERM.
+    StopRequested,
+    /// Time went by.
+    Tick,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// One line for the operator: `killed by signal 9`, `exit code 1: error: ...`.
+    pub(crate) reason: String,
+    /// The exit code, where there was one.
+    pub(crate) code: Option<u8>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Start the service's process.
+    Start(Service),
+    /// Ask it to stop (SIGTERM).
+    Terminate(Service),
+    /// Make it stop (SIGKILL).
+    Kill(Service),
+    /// Create the topics.
+    CreateTopics,
+    /// Everything runs: tell the operator where.
+    AnnounceReady,
+    /// Tell the operator one line.
+    Report(String),
+    /// It is over. All processes have ended.
+    Finish(Outcome),
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything was stopped as asked for.
+    Stopped,
+    /// A service could not be started at all.
+    Failed {
+        /// What to tell the operator.
+        message: String,
+        /// The exit code of the service, where it had one.
+        code: Option<u8>,
+    },
+    /// A service did not become ready in time.
+    NotReady {
+        /// What to tell the operator.
+        message: String,
+    },
+}
+
+/// The deadlines and pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// From the start of a process to its readiness.
+    pub(crate) ready: Duration,
+    /// From SIGTERM to the end of a process; then it is killed.
+    pub(crate) stop: Duration,
+    /// The pause after the first death; it doubles with each further one.
+    pub(crate) first_pause: Duration,
+    /// The longest pause.
+    pub(crate) longest_pause: Duration,
+    /// Ready for this long, a service's deaths are forgotten.
+    pub(crate) forget: Duration,
+    /// Deaths of one service while everything starts, before it is given up.
+    pub(crate) deaths_at_start: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            ready: Duration::from_secs(45),
+            stop: Duration::from_secs(20),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(30),
+            forget: Duration::from_secs(60),
+            deaths_at_start: 3,
+        }
+    }
+}
+
+/// Exit codes that another try does not change: usage, configuration, conflicts.
+const FINAL_CODES: [u8; 3] = [2, 3, 5];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Its stage has not begun.
+    Waiting,
+    /// The process runs and is not ready.
+    Starting { since: Now },
+    /// The process runs and is ready.
+    Ready { since: Now },
+    /// Dead; comes back.
+    Paused { until: Now },
+    /// Told to stop. Killed once the deadline is over.
+    Stopping { deadline: Now, killed: bool },
+    /// The process has ended and stays so.
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Slot {
+    service: Service,
+    state: State,
+    deaths: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    /// Stages are started one after the other.
+    Starting,
+    /// Waiting for the topics.
+    CreatingTopics,
+    /// Everything is there.
+    Running,
+    /// On the way down, for this reason.
+    Stopping(Outcome),
+    /// Over.
+    Finished,
+}
+
+/// The supervisor's decisions.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    slots: Vec<Slot>,
+    phase: Phase,
+    patience: Patience,
+}
+
+impl Service {
+    /// Its place in the order of starting.
+    fn stage(self) -> u32 {
+        match self {
+            Self::Broker(_) => 0,
+            Self::Etl | Self::Generator => 1,
+        }
+    }
+
+    /// Its place in the order of stopping: what feeds others stops before them.
+    pub(crate) fn stop_stage(self) -> u32 {
+        match self {
+            Self::Generator => 0,
+            Self::Etl => 1,
+            Self::Broker(_) => 2,
+        }
+    }
+}
+
+impl std::fmt::Display for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Broker(id) => f.pad(&format!("broker-{id}")),
+            Self::Etl => f.pad("etl"),
+            Self::Generator => f.pad("generator"),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(services: impl IntoIterator<Item = Service>, patience: Patience) -> Self {
+        let slot = |service| Slot {
+            service,
+            state: State::Waiting,
+            deaths: 0,
+        };
+        Self {
+            slots: services.into_iter().map(slot).collect(),
+            phase: Phase::Starting,
+            patience,
+        }
+    }
+
+    /// Takes in what happened and says what to do, in this order.
+    pub(crate) fn on(&mut self, event: Event, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Begin | Event::Tick => {}
+            Event::Ready(service) => self.ready(service, now),
+            Event::Exited(service, exit) => self.exited(service, &exit, now, &mut actions),
+            Event::TopicsCreated => {
+                if self.phase == Phase::CreatingTopics {
+                    self.phase = Phase::Starting;
+                    self.start_stage(1, now, &mut actions);
+                }
+            }
+            Event::TopicsFailed(message) => {
+                if self.phase == Phase::CreatingTopics {
+                    let message = format!("the topics could not be created: {message}");
+                    self.stop(Outcome::Failed { message, code: None });
+                }
+            }
+            Event::StopRequested => match self.phase {
+                Phase::Stopping(_) => self.kill_all(&mut actions),
+                Phase::Finished => {}
+                _ => self.stop(Outcome::Stopped),
+            },
+        }
+        self.advance(now, &mut actions);
+        actions
+    }
+
+    /// When [`Event::Tick`] is due at the latest.
+    pub(crate) fn deadline(&self) -> Option<Now> {
+        let due = |slot: &Slot| match slot.state {
+            State::Starting { since } => Some(since + self.patience.ready),
+            State::Paused { until } => Some(until),
+            State::Stopping {
+                deadline,
+                killed: false,
+            } => Some(deadline),
+            _ => None,
+        };
+        self.slots.iter().filter_map(due).min()
+    }
+
+    fn slot(&mut self, service: Service) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.service == service)
+    }
+
+    fn ready(&mut self, service: Service, now: Now) {
+        if let Some(slot) = self.slot(service)
+            && matches!(slot.state, State::Starting { .. })
+        {
+            slot.state = State::Ready { since: now };
+        }
+    }
+
+    fn exited(&mut self, service: Service, exit: &Exit, now: Now, actions: &mut Vec<Action>) {
+        let patience = self.patience;
+        let starting_up = matches!(self.phase, Phase::Starting | Phase::CreatingTopics);
+        let Some(slot) = self.slot(service) else { return };
+        if let State::Stopping { killed, .. } = slot.state {
+            slot.state = State::Stopped;
+            if killed {
+                actions.push(Action::Report(format!("{service} had to be killed")));
+            } else if exit.code != Some(0) {
+                actions.push(Action::Report(format!("{service} ended with {}", exit.reason)));
+            }
+            return;
+        }
+        if matches!(slot.state, State::Ready { since } if now.saturating_sub(since) >= patience.forget) {
+            slot.deaths = 0;
+        }
+        slot.deaths += 1;
+        let hopeless = exit.code.is_some_and(|code| FINAL_CODES.contains(&code));
+        if starting_up && (hopeless || slot.deaths >= patience.deaths_at_start) {
+            slot.state = State::Stopped;
+            let message = format!("{service} does not start: {}", exit.reason);
+            return self.stop(Outcome::Failed {
+                message,
+                code: exit.code,
+            });
+        }
+        let pause = pause(&patience, slot.deaths);
+        slot.state = State::Paused { until: now + pause };
+        let again = format!("starting again in {} s", pause.as_secs_f64());
+        actions.push(Action::Report(format!(
+            "{service} died: {}; {again}",
+            exit.reason
+        )));
+    }
+
+    fn stop(&mut self, outcome: Outcome) {
+        self.phase = Phase::Stopping(outcome);
+    }
+
+    fn kill_all(&mut self, actions: &mut Vec<Action>) {
+        for slot in &mut self.slots {
+            if let State::Stopping {
+                killed: killed @ false,
+                ..
+            } = &mut slot.state
+            {
+                *killed = true;
+                actions.push(Action::Kill(slot.service));
+            } else if matches!(slot.state, State::Starting { .. } | State::Ready { .. }) {
+                slot.state = State::Stopping {
+                    deadline: Now::ZERO,
+                    killed: true,
+                };
+                actions.push(Action::Kill(slot.service));
+            }
+        }
+    }
+
+    /// Does what follows from the state of the services.
+    fn advance(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.give_up_waiting(now);
+        match self.phase.clone() {
+            Phase::Starting => self.advance_start(now, actions),
+            Phase::CreatingTopics | Phase::Running => {}
+            Phase::Stopping(outcome) => return self.advance_stop(outcome, now, actions),
+            Phase::Finished => return,
+        }
+        let due: Vec<Service> = self
+            .slots
+            .iter()
+            .filter(|slot| matches!(slot.state, State::Paused { until } if until <= now))
+            .map(|slot| slot.service)
+            .collect();
+        for service in due {
+            self.start(service, now, actions);
+        }
+    }
+
+    /// A start that takes too long ends everything, or, later, only that process.
+    fn give_up_waiting(&mut self, now: Now) {
+        let limit = self.patience.ready;
+        let late = self
+            .slots
+            .iter()
+            .find(|slot| matches!(slot.state, State::Starting { since } if now >= since + limit))
+            .map(|slot| slot.service);
+        let Some(service) = late else { return };
+        if matches!(self.phase, Phase::Starting | Phase::CreatingTopics) {
+            let message = format!("{service} was not ready within {} s", limit.as_secs());
+            self.stop(Outcome::NotReady { message });
+        } else if self.phase == Phase::Running
+            && let Some(slot) = self.slot(service)
+        {
+            // It may only be slow (a long recovery): it keeps running, and counts as there.
+            slot.state = State::Ready { since: now };
+        }
+    }
+
+    fn advance_start(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let is_ready = |slot: &Slot| matches!(slot.state, State::Ready { .. });
+        let stage = |number| {
+            self.slots
+                .iter()
+                .filter(move |slot| slot.service.stage() == number)
+        };
+        if stage(0).all(|slot| slot.state == State::Waiting) {
+            return self.start_stage(0, now, actions);
+        }
+        if !stage(0).all(is_ready) {
+            return;
+        }
+        if stage(1).any(|slot| slot.state == State::Waiting) {
+            self.phase = Phase::CreatingTopics;
+            actions.push(Action::CreateTopics);
+        } else if stage(1).all(is_ready) {
+            self.phase = Phase::Running;
+            actions.push(Action::AnnounceReady);
+        }
+    }
+
+    fn start_stage(&mut self, stage: u32, now: Now, actions: &mut Vec<Action>) {
+        let of_stage = self.slots.iter().filter(|slot| slot.service.stage() == stage);
+        for service in of_stage.map(|slot| slot.service).collect::<Vec<_>>() {
+            self.start(service, now, actions);
+        }
+    }
+
+    fn start(&mut self, service: Service, now: Now, actions: &mut Vec<Action>) {
+        if let Some(slot) = self.slot(service) {
+            slot.state = State::Starting { since: now };
+            actions.push(Action::Start(service));
+        }
+    }
+
+    /// Stops the first group that still runs; the next one follows when it has ended.
+    fn advance_stop(&mut self, outcome: Outcome, now: Now, actions: &mut Vec<Action>) {
+        for slot in &mut self.slots {
+            if matches!(slot.state, State::Waiting | State::Paused { .. }) {
+                slot.state = State::Stopped;
+            }
+        }
+        let running = self.slots.iter().filter(|slot| slot.state != State::Stopped);
+        let Some(group) = running.map(|slot| slot.service.stop_stage()).min() else {
+            self.phase = Phase::Finished;
+            return actions.push(Action::Finish(outcome));
+        };
+        let patience = self.patience.stop;
+        for slot in self
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.service.stop_stage() == group)
+        {
+            match &mut slot.state {
+                State::Starting { .. } | State::Ready { .. } => {
+                    slot.state = State::Stopping {
+                        deadline: now + patience,
+                        killed: false,
+                    };
+                    actions.push(Action::Terminate(slot.service));
+                }
+                State::Stopping { deadline, killed } if !*killed && *deadline <= now => {
+                    *killed = true;
+                    actions.push(Action::Kill(slot.service));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Doubles with every death, up to the longest.
+fn pause(patience: &Patience, deaths: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(deaths.saturating_sub(1));
+    patience
+        .first_pause
+        .saturating_mul(factor)
+        .min(patience.longest_pause)
+}
+
+#[cfg(test)]
+mod tests;

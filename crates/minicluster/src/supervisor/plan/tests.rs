@@ -1,0 +1,213 @@
+use std::time::Duration;
+
+use super::{Action, Event, Exit, Outcome, Patience, Plan, Service};
+
+const BROKERS: [Service; 2] = [Service::Broker(1), Service::Broker(2)];
+const ALL: [Service; 4] = [
+    Service::Broker(1),
+    Service::Broker(2),
+    Service::Etl,
+    Service::Generator,
+];
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn died(code: Option<u8>) -> Exit {
+    Exit {
+        reason: code.map_or("killed by signal 9".to_owned(), |code| {
+            format!("exit code {code}")
+        }),
+        code,
+    }
+}
+
+fn running() -> Plan {
+    let mut plan = Plan::new(ALL, Patience::default());
+    plan.on(Event::Begin, s(0));
+    for broker in BROKERS {
+        plan.on(Event::Ready(broker), s(1));
+    }
+    plan.on(Event::TopicsCreated, s(2));
+    plan.on(Event::Ready(Service::Etl), s(3));
+    assert_eq!(
+        plan.on(Event::Ready(Service::Generator), s(3)),
+        [Action::AnnounceReady]
+    );
+    plan
+}
+
+#[test]
+fn brokers_then_topics_then_the_others() {
+    let mut plan = Plan::new(ALL, Patience::default());
+    let [one, two] = BROKERS;
+    assert_eq!(
+        plan.on(Event::Begin, s(0)),
+        [Action::Start(one), Action::Start(two)]
+    );
+    assert_eq!(plan.deadline(), Some(s(45)));
+    assert_eq!(plan.on(Event::Ready(one), s(1)), []);
+    assert_eq!(plan.on(Event::Ready(two), s(1)), [Action::CreateTopics]);
+    assert_eq!(plan.on(Event::Tick, s(2)), []);
+    let others = [Action::Start(Service::Etl), Action::Start(Service::Generator)];
+    assert_eq!(plan.on(Event::TopicsCreated, s(2)), others);
+    assert_eq!(plan.on(Event::Ready(Service::Etl), s(3)), []);
+    assert_eq!(
+        plan.on(Event::Ready(Service::Generator), s(3)),
+        [Action::AnnounceReady]
+    );
+    assert_eq!(plan.deadline(), None);
+}
+
+#[test]
+fn the_generator_stops_first_and_the_brokers_last() {
+    let mut plan = running();
+    let [one, two] = BROKERS;
+    let stop = |plan: &mut Plan, service| plan.on(Event::Exited(service, died(Some(0))), s(11));
+    assert_eq!(
+        plan.on(Event::StopRequested, s(10)),
+        [Action::Terminate(Service::Generator)]
+    );
+    assert_eq!(
+        stop(&mut plan, Service::Generator),
+        [Action::Terminate(Service::Etl)]
+    );
+    assert_eq!(
+        stop(&mut plan, Service::Etl),
+        [Action::Terminate(one), Action::Terminate(two)]
+    );
+    assert_eq!(stop(&mut plan, one), []);
+    assert_eq!(stop(&mut plan, two), [Action::Finish(Outcome::Stopped)]);
+    assert_eq!(plan.on(Event::StopRequested, s(12)), []);
+}
+
+#[test]
+fn what_does_not_stop_is_killed_in_its_turn() {
+    let mut plan = running();
+    plan.on(Event::StopRequested, s(10));
+    assert_eq!(plan.deadline(), Some(s(30)));
+    assert_eq!(plan.on(Event::Tick, s(29)), []);
+    assert_eq!(plan.on(Event::Tick, s(30)), [Action::Kill(Service::Generator)]);
+    assert_eq!(
+        plan.on(Event::Exited(Service::Generator, died(None)), s(30)),
+        [
+            Action::Report("generator had to be killed".to_owned()),
+            Action::Terminate(Service::Etl)
+        ]
+    );
+}
+
+#[test]
+fn a_second_request_kills_everything_at_once() {
+    let mut plan = running();
+    plan.on(Event::StopRequested, s(10));
+    let killed: Vec<_> = plan.on(Event::StopRequested, s(11));
+    assert_eq!(killed, ALL.map(Action::Kill));
+    for service in ALL {
+        plan.on(Event::Exited(service, died(None)), s(11));
+    }
+    assert_eq!(plan.on(Event::Tick, s(12)), []);
+}
+
+#[test]
+fn the_pause_doubles_until_the_service_lives_long_enough() {
+    let mut plan = running();
+    let mut now = s(4);
+    for pause_ms in [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
+        let actions = plan.on(Event::Exited(Service::Etl, died(None)), now);
+        let again = Duration::from_millis(pause_ms);
+        assert_eq!(
+            actions,
+            [Action::Report(format!(
+                "etl died: killed by signal 9; starting again in {} s",
+                again.as_secs_f64()
+            ))]
+        );
+        now += again;
+        assert_eq!(plan.deadline(), Some(now));
+        assert_eq!(plan.on(Event::Tick, now), [Action::Start(Service::Etl)]);
+        plan.on(Event::Ready(Service::Etl), now);
+    }
+    now += s(60);
+    plan.on(Event::Exited(Service::Etl, died(None)), now);
+    assert_eq!(plan.deadline(), Some(now + Duration::from_millis(500)));
+}
+
+#[test]
+fn a_broker_that_finds_its_port_taken_ends_the_start_with_its_code() {
+    let mut plan = Plan::new(ALL, Patience::default());
+    let [one, two] = BROKERS;
+    plan.on(Event::Begin, s(0));
+    assert_eq!(
+        plan.on(Event::Exited(two, died(Some(5))), s(1)),
+        [Action::Terminate(one)]
+    );
+    let outcome = Outcome::Failed {
+        message: "broker-2 does not start: exit code 5".to_owned(),
+        code: Some(5),
+    };
+    assert_eq!(
+        plan.on(Event::Exited(one, died(Some(0))), s(2)),
+        [Action::Finish(outcome)]
+    );
+}
+
+#[test]
+fn a_service_that_only_crashes_gets_three_tries_at_the_start() {
+    let mut plan = Plan::new([Service::Broker(1)], Patience::default());
+    plan.on(Event::Begin, s(0));
+    for _ in 0..2 {
+        plan.on(Event::Exited(Service::Broker(1), died(Some(1))), s(1));
+        assert_eq!(plan.on(Event::Tick, s(5)), [Action::Start(Service::Broker(1))]);
+    }
+    let outcome = Outcome::Failed {
+        message: "broker-1 does not start: exit code 1".to_owned(),
+        code: Some(1),
+    };
+    assert_eq!(
+        plan.on(Event::Exited(Service::Broker(1), died(Some(1))), s(6)),
+        [Action::Finish(outcome)]
+    );
+}
+
+#[test]
+fn a_start_that_takes_too_long_is_given_up() {
+    let mut plan = Plan::new([Service::Broker(1)], Patience::default());
+    plan.on(Event::Begin, s(0));
+    assert_eq!(
+        plan.on(Event::Tick, s(45)),
+        [Action::Terminate(Service::Broker(1))]
+    );
+    let outcome = Outcome::NotReady {
+        message: "broker-1 was not ready within 45 s".to_owned(),
+    };
+    assert_eq!(
+        plan.on(Event::Exited(Service::Broker(1), died(Some(0))), s(46)),
+        [Action::Finish(outcome)]
+    );
+}
+
+#[test]
+fn topics_that_cannot_be_created_end_the_start() {
+    let mut plan = Plan::new([Service::Broker(1), Service::Etl], Patience::default());
+    plan.on(Event::Begin, s(0));
+    assert_eq!(
+        plan.on(Event::Ready(Service::Broker(1)), s(1)),
+        [Action::CreateTopics]
+    );
+    let actions = plan.on(Event::TopicsFailed("no controller".to_owned()), s(2));
+    assert_eq!(actions, [Action::Terminate(Service::Broker(1))]);
+}
+
+#[test]
+fn a_death_while_another_starts_is_told_and_mended() {
+    let mut plan = Plan::new(ALL, Patience::default());
+    let [one, two] = BROKERS;
+    plan.on(Event::Begin, s(0));
+    plan.on(Event::Ready(one), s(1));
+    plan.on(Event::Exited(one, died(None)), s(1));
+    assert_eq!(plan.on(Event::Ready(two), s(1)), []);
+    assert_eq!(plan.on(Event::Tick, s(2)), [Action::Start(one)]);
+    assert_eq!(plan.on(Event::Ready(one), s(3)), [Action::CreateTopics]);
+}
