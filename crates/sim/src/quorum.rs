@@ -2,7 +2,6 @@
 
 mod clients;
 mod network;
-mod oracle;
 mod trouble;
 mod words;
 mod world;

@@ -2,13 +2,13 @@
 
 use cluster::Bug;
 
-use crate::{Failure, quorum, run_seeds};
+use crate::{Failure, brokers, quorum, run_seeds};
 
 /// How the program is called.
 pub const USAGE: &str = "\
-usage: minicluster-sim [--world quorum] [--seeds N] [--from N] [--seed N] [--bug NAME]
+usage: minicluster-sim [--world quorum|brokers] [--seeds N] [--from N] [--seed N] [--bug NAME]
 
-  --world   what is simulated: quorum (the nodes alone)
+  --world   what is simulated: quorum (the nodes alone), brokers (executors and disks)
   --seeds   how many runs (100)
   --from    the first seed (0)
   --seed    one run, with its story
@@ -41,6 +41,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum World {
     Quorum,
+    Brokers,
 }
 
 impl Settings {
@@ -107,6 +108,7 @@ impl Settings {
         let bug = bug.map_or(String::new(), |(name, _)| format!(" --bug {name}"));
         let world = match self.world {
             World::Quorum => "quorum",
+            World::Brokers => "brokers",
         };
         format!("--world {world} --seed {seed}{bug}")
     }
@@ -114,6 +116,7 @@ impl Settings {
     fn run_one(&self, seed: u64) -> Result<String, Failure> {
         match self.world {
             World::Quorum => quorum::run(seed, self.bug).map(|summary| format!("seed {seed}: {summary:?}")),
+            World::Brokers => brokers::run(seed, self.bug).map(|summary| format!("seed {seed}: {summary:?}")),
         }
     }
 }
@@ -121,6 +124,7 @@ impl Settings {
 fn world(name: &str) -> Result<World, String> {
     match name {
         "quorum" => Ok(World::Quorum),
+        "brokers" => Ok(World::Brokers),
         _ => Err(format!("unknown world {name}")),
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Weather {
     pub(crate) crash_within: u64,
     /// Longest pause or cut, in ms.
     pub(crate) longest: u64,
+    /// Whether the power may fail, for all brokers at once.
+    pub(crate) power_fails: bool,
 }
 
 impl Weather {
@@ -46,6 +48,7 @@ impl Weather {
             request_every: random.between(50, 800),
             crash_within,
             longest: random.between(200, 9_000),
+            power_fails: random.chance(400),
         }
     }
 

@@ -9,8 +9,8 @@ use cluster::{
 use record::BrokerId;
 use uuid::Uuid;
 
-use super::oracle::Oracle;
 use super::{Summary, words};
+use crate::oracle::Oracle;
 use crate::random::Random;
 use crate::schedule::Schedule;
 use crate::story::Story;

@@ -1,0 +1,48 @@
+//! Runs of the brokers' own executors, on simulated disks.
+
+mod producers;
+mod reading;
+mod trouble;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use cluster::Bug;
+
+use crate::Failure;
+use crate::run::caught;
+
+/// What a run that kept all promises came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Equal for equal runs.
+    pub digest: u64,
+    /// Elections that were won.
+    pub terms: usize,
+    /// Processes that died.
+    pub crashes: u64,
+    /// Times that the power failed.
+    pub power_losses: u64,
+    /// Topics that clients were told exist.
+    pub topics: usize,
+    /// Records that were acknowledged.
+    pub records: usize,
+}
+
+/// Runs one seed, with a deliberate mistake if one is given.
+///
+/// # Errors
+/// The first promise that was broken.
+pub fn run(seed: u64, bug: Option<Bug>) -> Result<Summary, Failure> {
+    let mut world = world::World::new(seed, bug);
+    let result = caught(|| world.run()).unwrap_or_else(Err);
+    match result {
+        Ok(()) => Ok(world.summary()),
+        Err(reason) => Err(Failure {
+            seed,
+            reason,
+            story: world.into_story(),
+        }),
+    }
+}

@@ -1,0 +1,278 @@
+//! Clients: they create and delete topics, and each kept topic has an idempotent producer.
+
+use broker::{Request, Response};
+use bytes::Bytes;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, InitProducerIdRequest,
+    InitProducerIdResponse, ProduceRequest, ProduceResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use record::{
+    BatchBuilder, BrokerId, Compression, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp,
+    TopicId,
+};
+
+use super::world::{Happening, LAST_PRODUCE, Purpose, World};
+
+/// Topics that clients only create: once answered, they must stay.
+const KEPT: u64 = 6;
+
+/// Topics that clients create and delete; nothing is promised of them.
+const DELETED: u64 = 2;
+
+/// Errors after which the same batch is sent again: leaders that moved, are unknown, or have no room.
+const TRY_AGAIN: [i16; 9] = [3, 5, 6, 7, 13, 14, 15, 19, 56];
+
+/// The log doesn't continue where this producer was: only a power loss may bring that about.
+const SEQUENCE_LOST: [i16; 2] = [45, 59];
+
+/// Produces to partition 0 of one topic, one batch at a time, each until it is acknowledged.
+#[derive(Debug)]
+pub(super) struct Producer {
+    pub(super) topic: TopicId,
+    pub(super) name: String,
+    identity: Option<(ProducerId, ProducerEpoch)>,
+    sequence: i32,
+    /// Number of the first record that was not acknowledged.
+    next_record: u64,
+    /// Records of the batch under way.
+    under_way: u64,
+    power_losses_seen: u64,
+}
+
+/// A record that a producer was told is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Acknowledged {
+    pub(super) offset: i64,
+    pub(super) value: String,
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+impl World {
+    pub(super) fn client(&mut self) -> Result<(), String> {
+        if !self.healed {
+            let delay = self.random.between(1, 2 * self.weather.request_every);
+            self.schedule.after(delay, Happening::Client);
+        }
+        let running: Vec<BrokerId> = self
+            .running()
+            .into_iter()
+            .filter(|id| !self.is_paused(*id))
+            .collect();
+        let Some(at) = self.random.pick(&running) else {
+            return Ok(());
+        };
+        let kept = format!("kept-{}", self.random.below(KEPT));
+        let deleted = format!("deleted-{}", self.random.below(DELETED));
+        match self.random.below(6) {
+            0..=2 => self.create(at, kept),
+            3 | 4 => self.create(at, deleted),
+            _ => {
+                self.tell(format!("client asks {at} to delete {deleted}"));
+                let delete = DeleteTopicsRequest::default()
+                    .with_topic_names(vec![TopicName(text(&deleted))])
+                    .with_timeout_ms(2_000);
+                self.request(at, 5, Request::DeleteTopics(delete), Purpose::Delete)
+            }
+        }
+    }
+
+    fn create(&mut self, at: BrokerId, name: String) -> Result<(), String> {
+        self.tell(format!("client asks {at} to create {name}"));
+        let partitions = self.random.between(1, 3) as i32;
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(text(&name)))
+            .with_num_partitions(partitions)
+            .with_replication_factor(-1);
+        let create = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(2_000);
+        self.request(at, 7, Request::CreateTopics(create), Purpose::Create(name))
+    }
+
+    pub(super) fn answered(&mut self, purpose: Purpose, body: Response) -> Result<(), String> {
+        match (purpose, body) {
+            (Purpose::Create(name), Response::CreateTopics(response)) => {
+                self.created(&name, &response);
+                Ok(())
+            }
+            (Purpose::Delete, Response::DeleteTopics(_)) => Ok(()),
+            (Purpose::Init(producer), Response::InitProducerId(response)) => {
+                self.identified(producer, &response)
+            }
+            (Purpose::Produce(producer), Response::Produce(response)) => self.produced(producer, &response),
+            (purpose, body) => Err(format!("{purpose:?} was answered by {body:?}")),
+        }
+    }
+
+    fn created(&mut self, name: &str, response: &CreateTopicsResponse) {
+        let Some(topic) = response.topics.first() else {
+            return;
+        };
+        self.tell(format!("create {name}: error {}", topic.error_code));
+        if topic.error_code != 0 || !name.starts_with("kept") {
+            return;
+        }
+        let id = TopicId(topic.topic_id);
+        self.oracle.created(id, name.to_owned());
+        if self.producers.iter().any(|p| p.topic == id) {
+            return;
+        }
+        self.producers.push(Producer {
+            topic: id,
+            name: name.to_owned(),
+            identity: None,
+            sequence: 0,
+            next_record: 0,
+            under_way: 0,
+            power_losses_seen: self.power_losses,
+        });
+        self.schedule
+            .after(10, Happening::Produce(self.producers.len() - 1));
+    }
+
+    /// The producer takes its next step: it asks for an id, or sends a batch, new or again.
+    pub(super) fn produce(&mut self, index: usize) -> Result<(), String> {
+        let producer = &self.producers[index];
+        if self.winding_up && producer.under_way == 0 {
+            return Ok(());
+        }
+        let Some((id, epoch)) = producer.identity else {
+            let running = self.running();
+            let Some(at) = self.random.pick(&running).filter(|at| !self.is_paused(*at)) else {
+                self.retry(index);
+                return Ok(());
+            };
+            let init = InitProducerIdRequest::default()
+                .with_transaction_timeout_ms(60_000)
+                .with_producer_id((-1).into())
+                .with_producer_epoch(-1);
+            return self.request(at, 4, Request::InitProducerId(init), Purpose::Init(index));
+        };
+        let Some(leader) = self
+            .leader_of(self.producers[index].topic)
+            .filter(|at| !self.is_paused(*at))
+        else {
+            self.retry(index);
+            return Ok(());
+        };
+        if self.producers[index].under_way == 0 {
+            self.producers[index].under_way = self.random.between(1, 4);
+        }
+        let producer = &self.producers[index];
+        let batch = producer.batch(id, epoch, self.schedule.now().0);
+        let data = PartitionProduceData::default()
+            .with_index(0)
+            .with_records(Some(batch));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(text(&producer.name)))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_timeout_ms(2_000)
+            .with_topic_data(vec![topic]);
+        self.request(leader, 9, Request::Produce(request), Purpose::Produce(index))
+    }
+
+    /// The producer tries again a little later.
+    pub(super) fn retry(&mut self, index: usize) {
+        let delay = self.random.between(50, 300);
+        self.schedule.after(delay, Happening::Produce(index));
+    }
+
+    fn identified(&mut self, index: usize, response: &InitProducerIdResponse) -> Result<(), String> {
+        if response.error_code == 0 {
+            let id = ProducerId(response.producer_id.0);
+            self.oracle.got_producer_ids(id, 1)?;
+            let producer = &mut self.producers[index];
+            producer.identity = Some((id, ProducerEpoch(response.producer_epoch)));
+            producer.sequence = 0;
+            producer.power_losses_seen = self.power_losses;
+        }
+        self.retry(index);
+        Ok(())
+    }
+
+    fn produced(&mut self, index: usize, response: &ProduceResponse) -> Result<(), String> {
+        let answer = response
+            .responses
+            .first()
+            .and_then(|t| t.partition_responses.first());
+        let Some(answer) = answer else {
+            return Err("a Produce was answered by nothing".to_owned());
+        };
+        let (error, base) = (answer.error_code, answer.base_offset);
+        let power_losses = self.power_losses;
+        let producer = &mut self.producers[index];
+        let name = producer.name.clone();
+        if error == 0 {
+            let values = producer.values();
+            let key = (producer.topic, PartitionIndex(0));
+            let kept = (base..)
+                .zip(values)
+                .map(|(offset, value)| Acknowledged { offset, value });
+            self.acknowledged.entry(key).or_default().extend(kept);
+            producer.sequence += producer.under_way as i32;
+            producer.next_record += producer.under_way;
+            producer.under_way = 0;
+            let next = producer.next_record;
+            self.tell(format!(
+                "{name} has {next} records acknowledged, the last batch at {base}"
+            ));
+            let pause = self.random.between(1, 2 * self.weather.request_every);
+            self.schedule
+                .after(pause.min(LAST_PRODUCE / 2), Happening::Produce(index));
+            return Ok(());
+        }
+        if SEQUENCE_LOST.contains(&error) && producer.power_losses_seen < power_losses {
+            producer.identity = None;
+        } else if !TRY_AGAIN.contains(&error) {
+            return Err(format!("a Produce to {name} was answered by error {error}"));
+        }
+        self.tell(format!("{name} gets error {error}"));
+        self.retry(index);
+        Ok(())
+    }
+
+    /// The leader of a topic's partition 0, as the best informed broker knows it.
+    pub(super) fn leader_of(&self, topic: TopicId) -> Option<BrokerId> {
+        let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
+        let best = running.max_by_key(|executor| executor.metadata().applied)?;
+        let leader = best.metadata().partition(topic, PartitionIndex(0))?.leader?;
+        self.brokers[&leader].executor.is_some().then_some(leader)
+    }
+}
+
+impl Producer {
+    pub(super) fn is_busy(&self) -> bool {
+        self.under_way > 0
+    }
+
+    fn values(&self) -> Vec<String> {
+        (self.next_record..self.next_record + self.under_way)
+            .map(|n| format!("{} {n}", self.name))
+            .collect()
+    }
+
+    fn batch(&self, id: ProducerId, epoch: ProducerEpoch, now: u64) -> Bytes {
+        let compression = if self.next_record % 3 == 0 {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
+        let mut batch = BatchBuilder::new(compression);
+        batch.producer(id, epoch, Sequence(self.sequence));
+        for value in self.values() {
+            let at = Timestamp(1_700_000_000_000 + now as i64);
+            batch
+                .push(at, None, Some(value.as_bytes()), &[])
+                .expect("a small record");
+        }
+        batch.build().expect("a small batch")
+    }
+}

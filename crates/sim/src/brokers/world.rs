@@ -1,0 +1,515 @@
+//! Executors, their disks, the connections between them, and time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+
+use broker::{Clock, Executor, ExecutorOptions, Input, Output, Request, RequestId, Response, Serving};
+use bytes::Bytes;
+use cluster::{Bug, Listener, Millis, Options, TICK};
+use disk::SimDisk;
+use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
+use uuid::Uuid;
+
+use super::Summary;
+use super::producers::{Acknowledged, Producer};
+use crate::oracle::Oracle;
+use crate::random::Random;
+use crate::schedule::Schedule;
+use crate::story::Story;
+use crate::weather::Weather;
+
+/// How long healed brokers may take to come to rest.
+pub(super) const REST: u64 = 12_000;
+
+/// How long before the end producers stop.
+pub(super) const LAST_PRODUCE: u64 = 4_000;
+
+/// The calendar at the start of a run.
+const EPOCH: i64 = 1_700_000_000_000;
+
+/// How long a client waits for an answer.
+const PATIENCE: u64 = 3_000;
+
+pub(super) struct World {
+    pub(super) random: Random,
+    pub(super) weather: Weather,
+    bug: Option<Bug>,
+    pub(super) schedule: Schedule<Happening>,
+    pub(super) story: Story,
+    pub(super) oracle: Oracle,
+    pub(super) brokers: BTreeMap<BrokerId, Broker>,
+    /// Pairs that can't reach each other, the lower id first.
+    pub(super) cut: BTreeSet<(BrokerId, BrokerId)>,
+    connections: BTreeMap<(BrokerId, BrokerId), Connection>,
+    starts: u64,
+    boots: u64,
+    crashes: u64,
+    pub(super) power_losses: u64,
+    pub(super) healed: bool,
+    /// Producers write no new records any more.
+    pub(super) winding_up: bool,
+    requests: BTreeMap<RequestId, Waiting>,
+    last_request: u64,
+    pub(super) producers: Vec<Producer>,
+    /// What was acknowledged since the power last failed.
+    pub(super) acknowledged: BTreeMap<(TopicId, PartitionIndex), Vec<Acknowledged>>,
+}
+
+pub(super) struct Broker {
+    pub(super) executor: Option<Executor<SimDisk>>,
+    /// Which start of which process this is.
+    start: u64,
+    pub(super) paused_until: Millis,
+    pub(super) disk: SimDisk,
+}
+
+/// One direction of a connection keeps its order.
+#[derive(Default)]
+struct Connection {
+    number: u64,
+    travelling: BTreeMap<BrokerId, VecDeque<Bytes>>,
+}
+
+struct Waiting {
+    at: BrokerId,
+    purpose: Purpose,
+}
+
+/// What a client's request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Create(String),
+    Delete,
+    /// A producer wants an id.
+    Init(usize),
+    /// A producer's batch.
+    Produce(usize),
+}
+
+pub(super) enum Happening {
+    Tick(BrokerId, u64),
+    Arrive {
+        from: BrokerId,
+        to: BrokerId,
+        connection: u64,
+    },
+    Connected {
+        at: BrokerId,
+        start: u64,
+        peer: BrokerId,
+    },
+    Lost {
+        at: BrokerId,
+        start: u64,
+        peer: BrokerId,
+    },
+    Impatient(RequestId),
+    Fault,
+    Start(BrokerId),
+    Mend(BrokerId, BrokerId),
+    Room(BrokerId),
+    Client,
+    Produce(usize),
+    Heal,
+    WindUp,
+    End,
+}
+
+pub(super) fn pair(a: BrokerId, b: BrokerId) -> (BrokerId, BrokerId) {
+    (a.min(b), a.max(b))
+}
+
+impl World {
+    pub(super) fn new(seed: u64, bug: Option<Bug>) -> Self {
+        let mut random = Random::new(seed);
+        let weather = Weather::draw(&mut random);
+        let broker = || Broker {
+            executor: None,
+            start: 0,
+            paused_until: Millis(0),
+            disk: SimDisk::new(),
+        };
+        Self {
+            random,
+            bug,
+            schedule: Schedule::new(),
+            story: Story::default(),
+            oracle: Oracle::default(),
+            brokers: (1..=weather.brokers).map(|id| (BrokerId(id), broker())).collect(),
+            weather,
+            cut: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            starts: 0,
+            boots: 1,
+            crashes: 0,
+            power_losses: 0,
+            healed: false,
+            winding_up: false,
+            requests: BTreeMap::new(),
+            last_request: 0,
+            producers: Vec::new(),
+            acknowledged: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        Summary {
+            digest: self.story.digest(),
+            terms: self.oracle.terms(),
+            crashes: self.crashes,
+            power_losses: self.power_losses,
+            topics: self.oracle.topics(),
+            records: self.acknowledged.values().map(Vec::len).sum(),
+        }
+    }
+
+    pub(super) fn into_story(self) -> String {
+        self.story.into_text()
+    }
+
+    pub(super) fn run(&mut self) -> Result<(), String> {
+        self.tell(format!("{:?}", self.weather));
+        for id in self.ids() {
+            let delay = self.random.below(300);
+            self.schedule.after(delay, Happening::Start(id));
+        }
+        self.schedule.after(1_500, Happening::Fault);
+        self.schedule.after(600, Happening::Client);
+        self.schedule.after(self.weather.trouble, Happening::Heal);
+        while let Some(happening) = self.schedule.next() {
+            if matches!(happening, Happening::End) {
+                return self.judge();
+            }
+            self.happen(happening)?;
+        }
+        Err("the run has no end".to_owned())
+    }
+
+    fn happen(&mut self, happening: Happening) -> Result<(), String> {
+        match happening {
+            Happening::Tick(id, start) => self.tick(id, start),
+            Happening::Arrive { from, to, connection } => self.arrive(from, to, connection),
+            Happening::Connected { at, start, peer } => {
+                if self.is_start(at, start) && !self.cut.contains(&pair(at, peer)) {
+                    self.input(at, Input::PeerConnected(peer))?;
+                }
+                Ok(())
+            }
+            Happening::Lost { at, start, peer } => match self.is_start(at, start) {
+                true => self.input(at, Input::PeerLost(peer)),
+                false => Ok(()),
+            },
+            Happening::Impatient(request) => match self.requests.remove(&request) {
+                Some(waiting) => self.unanswered(waiting),
+                None => Ok(()),
+            },
+            Happening::Fault => self.fault(),
+            Happening::Start(id) => self.start(id),
+            Happening::Mend(a, b) => {
+                self.mend(a, b);
+                Ok(())
+            }
+            Happening::Room(id) => {
+                self.tell(format!("{id} has room on its disk again"));
+                self.brokers[&id].disk.set_capacity(None);
+                Ok(())
+            }
+            Happening::Client => self.client(),
+            Happening::Produce(producer) => self.produce(producer),
+            Happening::Heal => self.heal(),
+            Happening::WindUp => {
+                self.winding_up = true;
+                Ok(())
+            }
+            Happening::End => Ok(()),
+        }
+    }
+
+    fn tick(&mut self, id: BrokerId, start: u64) -> Result<(), String> {
+        if !self.is_start(id, start) {
+            return Ok(());
+        }
+        let jitter = if self.healed { 0 } else { self.random.below(20) };
+        self.schedule.after(TICK.0 + jitter, Happening::Tick(id, start));
+        match self.is_paused(id) {
+            true => Ok(()),
+            false => self.input(id, Input::Tick),
+        }
+    }
+
+    pub(super) fn ids(&self) -> Vec<BrokerId> {
+        self.brokers.keys().copied().collect()
+    }
+
+    pub(super) fn running(&self) -> Vec<BrokerId> {
+        self.brokers
+            .iter()
+            .filter(|(_, b)| b.executor.is_some())
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    fn is_start(&self, id: BrokerId, start: u64) -> bool {
+        let broker = &self.brokers[&id];
+        broker.executor.is_some() && broker.start == start
+    }
+
+    pub(super) fn is_paused(&self, id: BrokerId) -> bool {
+        self.brokers[&id].paused_until > self.schedule.now()
+    }
+
+    pub(super) fn broker(&mut self, id: BrokerId) -> &mut Broker {
+        self.brokers.get_mut(&id).expect("a broker of this run")
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        let now = self.schedule.now();
+        Clock {
+            monotonic: now,
+            wall: Timestamp(EPOCH + now.0 as i64),
+        }
+    }
+
+    pub(super) fn start(&mut self, id: BrokerId) -> Result<(), String> {
+        if self.brokers[&id].executor.is_some() {
+            return Ok(());
+        }
+        self.starts += 1;
+        let start = self.starts;
+        let mut node = Options::new(id, "sim", self.ids(), Uuid::from_u128(self.random.number()));
+        let port = 9_000 + u16::try_from(id.0).unwrap_or(0);
+        node.listeners = vec![Listener {
+            name: "PLAINTEXT".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port,
+        }];
+        node.bug = self.bug;
+        let folder = PathBuf::from("/broker");
+        let boot_id = format!("boot-{}", self.boots);
+        let options = ExecutorOptions {
+            folder,
+            node,
+            boot_id,
+            serving: Serving::default(),
+        };
+        let mut random = Random::new(self.random.number() as u64);
+        let disk = self.brokers[&id].disk.clone();
+        self.tell(format!("{id} starts ({start})"));
+        let executor = Executor::open(disk, options, self.clock(), Box::new(move || random.number()))
+            .map_err(|e| format!("broker {id} can't start: {e}"))?;
+        let broker = self.broker(id);
+        broker.executor = Some(executor);
+        broker.start = start;
+        broker.paused_until = Millis(0);
+        self.schedule.after(0, Happening::Tick(id, start));
+        for peer in self.running() {
+            self.connect(id, peer);
+        }
+        Ok(())
+    }
+
+    /// The process is gone; its disk is as it left it.
+    pub(super) fn crash(&mut self, id: BrokerId) {
+        if self.stop(id) {
+            let disk = self.brokers[&id].disk.after_kill();
+            self.broker(id).disk = disk;
+            let longest = if self.random.chance(500) {
+                300
+            } else {
+                self.weather.longest
+            };
+            let back = self.random.between(1, longest);
+            self.schedule.after(back, Happening::Start(id));
+        }
+    }
+
+    /// The power fails: all processes are gone, and of what was not synced anything may be.
+    pub(super) fn lose_power(&mut self) {
+        self.tell("the power fails");
+        self.power_losses += 1;
+        self.boots += 1;
+        self.acknowledged.clear();
+        for id in self.ids() {
+            self.stop(id);
+            let mut random = self.random.clone();
+            let disk = self.brokers[&id]
+                .disk
+                .after_power_loss(|of| random.below(of as u64) as usize);
+            self.random = random;
+            self.broker(id).disk = disk;
+            let back = self.random.between(1, 1_000);
+            self.schedule.after(back, Happening::Start(id));
+        }
+    }
+
+    fn stop(&mut self, id: BrokerId) -> bool {
+        if self.broker(id).executor.take().is_none() {
+            return false;
+        }
+        self.crashes += 1;
+        self.tell(format!("{id} dies"));
+        for peer in self.ids() {
+            if peer != id {
+                self.disconnect(id, peer);
+            }
+        }
+        true
+    }
+
+    // Connections.
+
+    fn connect(&mut self, a: BrokerId, b: BrokerId) {
+        if a == b || self.cut.contains(&pair(a, b)) {
+            return;
+        }
+        for (at, peer) in [(a, b), (b, a)] {
+            let start = self.brokers[&at].start;
+            let delay = self.random.between(1, 100);
+            self.schedule
+                .after(delay, Happening::Connected { at, start, peer });
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, a: BrokerId, b: BrokerId) {
+        let connection = self.connections.entry(pair(a, b)).or_default();
+        connection.number += 1;
+        connection.travelling.clear();
+        for (at, peer) in [(a, b), (b, a)] {
+            let start = self.brokers[&at].start;
+            self.schedule.after(0, Happening::Lost { at, start, peer });
+        }
+    }
+
+    pub(super) fn mend(&mut self, a: BrokerId, b: BrokerId) {
+        if self.cut.remove(&pair(a, b)) {
+            self.tell(format!("{a} and {b} reach each other"));
+            let running = self.running();
+            if running.contains(&a) && running.contains(&b) {
+                self.connect(a, b);
+            }
+        }
+    }
+
+    fn send(&mut self, from: BrokerId, to: BrokerId, frame: Bytes) {
+        let delay = self.random.between(0, self.weather.delay);
+        let entry = self.connections.entry(pair(from, to)).or_default();
+        let connection = entry.number;
+        entry.travelling.entry(to).or_default().push_back(frame);
+        self.schedule
+            .after(delay, Happening::Arrive { from, to, connection });
+    }
+
+    fn arrive(&mut self, from: BrokerId, to: BrokerId, connection: u64) -> Result<(), String> {
+        let paused = self.brokers[&to].paused_until.since(self.schedule.now()).0;
+        let cut = if self.cut.contains(&pair(from, to)) { 50 } else { 0 };
+        let Some(open) = self
+            .connections
+            .get_mut(&pair(from, to))
+            .filter(|c| c.number == connection)
+        else {
+            return Ok(());
+        };
+        if paused > 0 || cut > 0 {
+            self.schedule
+                .after(paused.max(cut), Happening::Arrive { from, to, connection });
+            return Ok(());
+        }
+        let Some(frame) = open.travelling.get_mut(&to).and_then(VecDeque::pop_front) else {
+            return Ok(());
+        };
+        self.input(to, Input::PeerFrame { from, frame })
+    }
+
+    // What executors do.
+
+    pub(super) fn input(&mut self, id: BrokerId, input: Input) -> Result<(), String> {
+        let clock = self.clock();
+        let dies = self
+            .random
+            .chance(self.weather.crash_within)
+            .then(|| self.random.between(0, 12));
+        let Some(broker) = self.brokers.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(executor) = &mut broker.executor else {
+            return Ok(());
+        };
+        if let Some(steps) = dies {
+            broker.disk.stop_within(broker.disk.steps() + steps);
+        }
+        let before = executor.metadata().applied;
+        let outputs = executor.on(input, clock);
+        if broker.disk.is_stopped() {
+            self.crash(id);
+            return Ok(());
+        }
+        let metadata = executor.metadata();
+        if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
+            self.oracle.leads(id, controller.epoch)?;
+        }
+        if metadata.applied != before {
+            self.oracle.applied(id, before, metadata)?;
+        }
+        for output in outputs {
+            match output {
+                Output::PeerFrame { to, frame } => self.send(id, to, frame),
+                Output::Respond { request, body } => self.responded(id, request, body)?,
+                Output::NoResponse { .. } => return Err(format!("broker {id} answered nothing")),
+                Output::Hangup { .. } => return Err(format!("broker {id} closed a connection")),
+                Output::Stop(error) => {
+                    self.tell(format!("{id} stops: {error}"));
+                    self.crash(id);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn responded(&mut self, id: BrokerId, request: RequestId, body: Response) -> Result<(), String> {
+        let Some(waiting) = self.requests.remove(&request) else {
+            return Ok(());
+        };
+        if waiting.at != id {
+            return Err(format!("broker {id} answers a request to broker {}", waiting.at));
+        }
+        self.answered(waiting.purpose, body)
+    }
+
+    fn unanswered(&mut self, waiting: Waiting) -> Result<(), String> {
+        match waiting.purpose {
+            Purpose::Init(producer) | Purpose::Produce(producer) => self.retry(producer),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sends a client's request to a broker.
+    pub(super) fn request(
+        &mut self,
+        at: BrokerId,
+        version: i16,
+        body: Request,
+        purpose: Purpose,
+    ) -> Result<(), String> {
+        self.last_request += 1;
+        let request = RequestId {
+            connection: self.last_request,
+            serial: 0,
+        };
+        self.requests.insert(request, Waiting { at, purpose });
+        self.schedule.after(PATIENCE, Happening::Impatient(request));
+        self.input(
+            at,
+            Input::Client {
+                request,
+                version,
+                body,
+            },
+        )
+    }
+
+    pub(super) fn tell(&mut self, line: impl AsRef<str>) {
+        self.story.tell(self.schedule.now(), line);
+    }
+}
