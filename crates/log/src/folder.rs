@@ -17,6 +17,9 @@ pub(crate) const START: &str = "log-start-offset-checkpoint";
 /// Everything below was made durable.
 pub(crate) const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
 
+/// How the name of a file ends that is about to replace another.
+const TEMPORARY: &str = ".tmp";
+
 /// What a file that is named after an offset holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
@@ -113,7 +116,7 @@ impl<D: Disk> Folder<D> {
     /// the new content is there after a power loss, too; without it may be missing or damaged.
     pub(crate) fn replace(&self, name: &str, content: &[u8], durable: bool) -> Result<(), LogError> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.tmp"));
+        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
         let write = || {
             let file = self.disk.open(&temporary, OpenMode::Create)?;
             file.set_len(0)?;
@@ -143,6 +146,16 @@ impl<D: Disk> Folder<D> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Removes what interrupted replacements have left.
+    pub(crate) fn remove_temporary(&self) -> Result<(), LogError> {
+        for entry in self.disk.read_dir(&self.path).map_err(|e| self.error(e))? {
+            if entry.kind == Kind::File && entry.name.ends_with(TEMPORARY) {
+                self.remove(&self.path.join(entry.name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the files of a segment. The records go first: what is left is then recognised as

@@ -27,6 +27,11 @@ impl OffsetIndex {
         }
     }
 
+    /// Base offset of the segment.
+    pub(crate) fn base(&self) -> Offset {
+        self.base
+    }
+
     /// Notes that the batch which ends with `last_offset` begins at `position`.
     pub(crate) fn push(&mut self, last_offset: Offset, position: u64) {
         self.entries

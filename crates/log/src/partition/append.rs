@@ -256,9 +256,7 @@ fn fits(header: &BatchHeader, bytes: &[u8]) -> Result<usize, record::BatchError>
 impl AppendError {
     fn of(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                Self::DiskFull(error)
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(error),
             _ => Self::Io(error),
         }
     }

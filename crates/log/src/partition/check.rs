@@ -1,8 +1,8 @@
 //! What a leader checks before it takes a producer's batch, as Kafka's `LogValidator` does.
 
 use record::{
-    BatchError, BatchHeader, Compression, DEFAULT_DECOMPRESSED_LIMIT, RecordIter, Timestamp, TimestampType,
-    set_max_timestamp,
+    BatchError, BatchHeader, Compression, DEFAULT_DECOMPRESSED_LIMIT, Offset, RecordIter, Timestamp,
+    TimestampType, set_max_timestamp,
 };
 
 use crate::{AppendError, Options};
@@ -84,9 +84,12 @@ fn check_records(
             scratch.as_slice()
         }
     };
+    // Whatever base offset the producer has put there.
+    let mut from_zero = *header;
+    from_zero.base_offset = Offset(0);
     let mut max = Timestamp(-1);
-    let mut expected = header.base_offset;
-    for record in RecordIter::new(header, payload) {
+    let mut expected = Offset(0);
+    for record in RecordIter::new(&from_zero, payload) {
         let record = record.map_err(refusal)?;
         if record.offset != expected {
             return Err(AppendError::InvalidRecord(

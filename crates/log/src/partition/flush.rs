@@ -129,11 +129,15 @@ impl<D: Disk> Partition<D> {
             durable.epochs_unsynced = false;
         }
         durable.names_synced = durable.names_synced.max(flush.names_changed);
-        if flush.active_base > durable.recovery_point {
+        // The checkpoint only spares work at the next start, and claims nothing that is not true
+        // already. Where the disk is full for it, the next flush tries again.
+        if flush.active_base > durable.recovery_point
+            && self
+                .folder
+                .write_offset(RECOVERY_POINT, flush.active_base, false)
+                .is_ok()
+        {
             durable.recovery_point = flush.active_base;
-            // It only spares work at the next start, and claims nothing that is not true already.
-            self.folder
-                .write_offset(RECOVERY_POINT, flush.active_base, false)?;
         }
         Ok(())
     }

@@ -145,6 +145,7 @@ impl Files {
                 folder.remove(&folder.part(part, orphan))?;
             }
         }
+        folder.remove_temporary()?;
         let size = |base| {
             let path = folder.part(Part::Log, base);
             let metadata = folder
@@ -313,8 +314,8 @@ impl<D: Disk> Opening<D> {
         producers: &mut Producers,
         broken: &mut Option<Broken>,
     ) -> Result<Active<D>, LogError> {
-        let mut active = Active::empty(self.folder.open(Part::Log, base, OpenMode::Write)?, base);
-        let file: Arc<D::File> = Arc::clone(&active.file);
+        let file = Arc::new(self.folder.open(Part::Log, base, OpenMode::Write)?);
+        let mut active = Active::empty(Arc::clone(&file), base);
         let epoch = epochs.last().unwrap_or(LeaderEpoch(-1));
         let mut scanner = Scanner::new(file.as_ref(), 0, size, Some(base)).checked(epoch);
         loop {

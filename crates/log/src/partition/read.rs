@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use disk::{Disk, File};
-use record::{BATCH_OVERHEAD, BatchHeader, Offset};
+use record::{BATCH_OVERHEAD, BatchError, BatchHeader, Offset};
 
 use super::Partition;
 use crate::{LogError, ReadError};
@@ -95,7 +95,7 @@ impl<D: Disk> Source<D> {
         max_bytes: usize,
         up_to: Offset,
     ) -> Result<Bytes, ReadError> {
-        let mut wanted = max_bytes.saturating_add(SKIPPED);
+        let wanted = max_bytes.saturating_add(SKIPPED);
         loop {
             let chunk = self.chunk(position, wanted)?;
             let mut at = 0;
@@ -107,12 +107,24 @@ impl<D: Disk> Source<D> {
                 }
             };
             let Some(first) = first else {
-                if position + at as u64 >= self.size {
+                let next = position + at as u64;
+                if next == self.size {
                     return Ok(Bytes::new());
                 }
+                if at == 0 || next > self.size {
+                    let available = (self.size - position) as usize;
+                    let source = BatchError::Truncated {
+                        needed: at.max(BATCH_OVERHEAD),
+                        available,
+                    };
+                    return Err(ReadError::Corrupt {
+                        segment: self.base,
+                        position,
+                        source,
+                    });
+                }
                 // The chunk ended before the wanted batch's header did.
-                position += at as u64;
-                wanted = max_bytes.saturating_add(SKIPPED);
+                position = next;
                 continue;
             };
             if first.next_offset() > up_to {
@@ -122,7 +134,7 @@ impl<D: Disk> Source<D> {
                 // One batch larger than asked for.
                 position += at as u64;
                 if first.size as u64 > self.size - position {
-                    let source = record::BatchError::Truncated {
+                    let source = BatchError::Truncated {
                         needed: first.size,
                         available: (self.size - position) as usize,
                     };
@@ -165,9 +177,7 @@ impl<D: Disk> Source<D> {
             if header.base_offset >= self.base && header.last_offset() < self.end {
                 Ok(header)
             } else {
-                Err(record::BatchError::InvalidHeader(
-                    "its offsets are another segment's",
-                ))
+                Err(BatchError::InvalidHeader("its offsets are another segment's"))
             }
         });
         header.map(Some).map_err(|source| ReadError::Corrupt {

@@ -128,3 +128,11 @@ fn names(disk: &SimDisk, dir: &Path) -> Vec<String> {
         .map(|entry| entry.name)
         .collect()
 }
+
+/// Bytes of all files.
+fn used(disk: &SimDisk) -> u64 {
+    names(disk, &dir())
+        .iter()
+        .map(|name| disk.metadata(&dir().join(name)).unwrap().len)
+        .sum()
+}

@@ -1,5 +1,7 @@
 //! Removing records from the end.
 
+use std::sync::Arc;
+
 use disk::{Disk, File, OpenMode};
 use record::{Offset, Timestamp};
 
@@ -9,6 +11,16 @@ use crate::folder::{Folder, Part, RECOVERY_POINT, START};
 use crate::producers::Producers;
 use crate::scanner::Scanner;
 use crate::segment::Active;
+
+/// Where a log is to be cut.
+struct Cut {
+    /// Index of the segment, and its base offset.
+    index: usize,
+    base: Offset,
+    /// Where in the segment, and what the end offset is then.
+    position: u64,
+    end: Offset,
+}
 
 impl<D: Disk> Partition<D> {
     /// Removes all records from `offset` on, and durably so; gives the new end offset, which is
@@ -24,44 +36,64 @@ impl<D: Disk> Partition<D> {
             return Err(LogError::OutOfRange { offset, start, end });
         }
         if offset < end {
-            let truncated = self.truncate(offset);
-            self.or_offline(truncated)?;
+            let cut = self.plan_cut(offset)?;
+            let done = self.carry_out(cut);
+            self.or_offline(done)?;
         }
         Ok(self.active.end)
     }
 
-    fn truncate(&mut self, offset: Offset) -> Result<(), LogError> {
+    /// Finds where the log is to be cut, and sees to it that nothing on disk claims more than will
+    /// be there. Where this fails the partition is as before.
+    fn plan_cut(&mut self, offset: Offset) -> Result<Cut, LogError> {
         let index = self.segment_of(offset);
         let source = self.source(index)?;
         let base = source.base;
-        let io = |source| LogError::Io {
-            path: self.folder.part(Part::Log, base),
-            source,
-        };
         let from = self.position(index, offset)?;
         let (position, end) = first_batch_reaching(source.file.as_ref(), from, source.size, offset)
-            .map_err(io)?
+            .map_err(|source| LogError::Io {
+                path: self.folder.part(Part::Log, base),
+                source,
+            })?
             .unwrap_or((source.size, source.end));
-
-        // First nothing may claim more than will be there, then it goes, from the end.
-        self.durable.truncations += 1;
-        self.durable.flushed = self.durable.flushed.min(end);
         if self.durable.recovery_point > base {
             self.folder.write_offset(RECOVERY_POINT, base, true)?;
             self.durable.recovery_point = base;
         }
+        Ok(Cut {
+            index,
+            base,
+            position,
+            end,
+        })
+    }
+
+    /// Removes what lies behind the cut, from the end.
+    fn carry_out(
+        &mut self,
+        Cut {
+            index,
+            base,
+            position,
+            end,
+        }: Cut,
+    ) -> Result<(), LogError> {
+        let io = |source| LogError::Io {
+            path: self.folder.part(Part::Log, base),
+            source,
+        };
+        self.durable.truncations += 1;
+        self.durable.flushed = self.durable.flushed.min(end);
         remove_snapshots(&self.folder, |at| at > end)?;
-        if index < self.sealed.len() {
-            // The indexes in memory would not reach the disk any more.
+        let in_active = index == self.sealed.len();
+        if !in_active {
             self.folder.remove_segment(self.active.base)?;
             for segment in self.sealed.drain(index + 1..).rev() {
                 self.folder.remove_segment(segment.base)?;
             }
             self.sealed.truncate(index);
-        } else {
-            self.active.write_indexes(&self.folder)?;
         }
-        let file = self.folder.open(Part::Log, base, OpenMode::Write)?;
+        let file = Arc::new(self.folder.open(Part::Log, base, OpenMode::Write)?);
         file.set_len(position)
             .and_then(|()| file.sync_data())
             .map_err(io)?;
@@ -70,7 +102,12 @@ impl<D: Disk> Partition<D> {
         self.epochs.truncate_to(end);
         self.epochs.write(&self.folder, true)?;
 
-        self.active = match Active::by_indexes(&self.folder, base, position, &self.options)? {
+        let resumed = if in_active {
+            self.active.cut_to(position, &self.options).map_err(io)?
+        } else {
+            Active::by_indexes(&self.folder, base, position, &self.options)?
+        };
+        self.active = match resumed {
             Some(active) => active,
             None => Active::by_records(file, base, position, &self.options).map_err(io)?,
         };

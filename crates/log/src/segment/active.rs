@@ -39,17 +39,17 @@ impl<D: Disk> Active<D> {
         if !file.is_empty().map_err(io)? {
             file.set_len(0).map_err(io)?;
         }
-        Ok(Self::empty(file, base))
+        Ok(Self::empty(Arc::new(file), base))
     }
 
     /// A segment of which nothing is known yet but the file; batches are to be noted.
-    pub(crate) fn empty(file: D::File, base: Offset) -> Self {
+    pub(crate) fn empty(file: Arc<D::File>, base: Offset) -> Self {
         Self {
             base,
             end: base,
             size: 0,
             max: MaxTimestamp::NONE,
-            file: Arc::new(file),
+            file,
             index: OffsetIndex::new(base),
             times: TimeIndex::new(base),
             first_timestamp: None,
@@ -57,18 +57,14 @@ impl<D: Disk> Active<D> {
         }
     }
 
-    /// Opens a segment of `size` bytes by its indexes, which may reach further; batches behind the
-    /// last index entry are read. `None` where indexes and records contradict each other.
+    /// Opens a segment of `size` bytes by the indexes on disk. `None` where indexes and records
+    /// contradict each other.
     pub(crate) fn by_indexes(
         folder: &Folder<D>,
         base: Offset,
         size: u64,
         options: &Options,
     ) -> Result<Option<Self>, LogError> {
-        let io = |source| LogError::Io {
-            path: folder.part(Part::Log, base),
-            source,
-        };
         let index = folder.read(&folder.part(Part::Index, base))?.unwrap_or_default();
         let times = folder
             .read(&folder.part(Part::TimeIndex, base))?
@@ -78,17 +74,40 @@ impl<D: Disk> Active<D> {
             &times,
             Offset(i64::MAX),
         ));
-        let Some((mut index, mut times)) = decoded else {
+        let Some((index, times)) = decoded else {
             return Ok(None);
         };
-        index.truncate(size);
+        let file = Arc::new(folder.open(Part::Log, base, OpenMode::Write)?);
+        Self::resume(file, index, times, size, options).map_err(|source| LogError::Io {
+            path: folder.part(Part::Log, base),
+            source,
+        })
+    }
 
-        let file = folder.open(Part::Log, base, OpenMode::Write)?;
+    /// The same segment after its file was cut to `size` bytes. `None` where indexes and records
+    /// contradict each other.
+    pub(crate) fn cut_to(&self, size: u64, options: &Options) -> io::Result<Option<Self>> {
+        Self::resume(
+            Arc::clone(&self.file),
+            self.index.clone(),
+            self.times.clone(),
+            size,
+            options,
+        )
+    }
+
+    /// Takes indexes, which may reach beyond `size`; batches behind the last index entry are read.
+    fn resume(
+        file: Arc<D::File>,
+        mut index: OffsetIndex,
+        mut times: TimeIndex,
+        size: u64,
+        options: &Options,
+    ) -> io::Result<Option<Self>> {
+        let base = index.base();
+        index.truncate(size);
         let mut active = Self::empty(file, base);
-        active.first_timestamp = active
-            .first_batch(size)
-            .map_err(io)?
-            .map(|header| header.max_timestamp);
+        active.first_timestamp = active.first_batch(size)?.map(|header| header.max_timestamp);
         // The batch of the last entry is read again, so that the entry's claim is checked.
         let (last_offset, from) = index.last().unwrap_or((base, 0));
         index.truncate(from);
@@ -106,7 +125,7 @@ impl<D: Disk> Active<D> {
         let first = (from == 0).then_some(base);
         let mut scanner = Scanner::new(file.as_ref(), from, size, first).checked(LeaderEpoch(-1));
         loop {
-            match scanner.step().map_err(io)? {
+            match scanner.step()? {
                 Step::Batch { position, header } => {
                     if position == from && from > 0 && header.last_offset() != last_offset {
                         return Ok(None);
@@ -120,7 +139,12 @@ impl<D: Disk> Active<D> {
     }
 
     /// Opens a segment of `size` bytes by its records alone.
-    pub(crate) fn by_records(file: D::File, base: Offset, size: u64, options: &Options) -> io::Result<Self> {
+    pub(crate) fn by_records(
+        file: Arc<D::File>,
+        base: Offset,
+        size: u64,
+        options: &Options,
+    ) -> io::Result<Self> {
         let mut active = Self::empty(file, base);
         let file = Arc::clone(&active.file);
         let mut scanner = Scanner::new(file.as_ref(), 0, size, Some(base));

@@ -276,11 +276,11 @@ impl Story {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a failure tells its seed")]
 impl Drop for Story {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let told = std::mem::take(&mut self.told).join("\n  ");
-            // The test has failed: its output is shown.
             std::eprintln!("seed {}, {:?}:\n  {told}", self.seed, self.options);
         }
     }

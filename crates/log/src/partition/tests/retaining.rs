@@ -264,3 +264,18 @@ fn a_deleted_partition_is_gone_at_every_step() {
         }
     }
 }
+
+#[test]
+fn a_full_disk_does_not_keep_a_follower_from_truncating() {
+    let (disk, mut partition) = filled(small(), 40);
+    disk.set_capacity(Some(used(&disk)));
+    let end = partition.truncate_to(Offset(11)).unwrap();
+    assert_eq!(end, Offset(11));
+    assert_eq!(values(&partition).len(), 11);
+    assert!(matches!(
+        append(&mut partition, "x", 0),
+        Err(AppendError::DiskFull(_))
+    ));
+    disk.set_capacity(None);
+    assert_eq!(append(&mut partition, "x", 0).unwrap(), Offset(11));
+}

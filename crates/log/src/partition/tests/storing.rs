@@ -326,11 +326,3 @@ fn the_folder_knows_its_topic() {
 fn uuid(n: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(n)
 }
-
-/// Bytes of all files.
-fn used(disk: &SimDisk) -> u64 {
-    names(disk, &dir())
-        .iter()
-        .map(|name| disk.metadata(&dir().join(name)).unwrap().len)
-        .sum()
-}
