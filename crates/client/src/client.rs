@@ -220,7 +220,10 @@ impl Client {
             let asked = async { line.connection().await?.call(request, patience).await };
             match asked.await {
                 Ok(response) => return Ok(response),
-                Err(error) => attempts.push((address.clone(), reason_of(&error))),
+                Err(error) => {
+                    line.failed();
+                    attempts.push((address.clone(), reason_of(&error)));
+                }
             }
         }
         Err(ClientError::Unreachable { attempts })

@@ -55,9 +55,14 @@ impl Line {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Whether the last attempt to connect failed.
+    /// Whether it failed lately: another address is the better choice where there is one.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
+    }
+
+    /// It didn't answer. Holds until a new connection succeeds.
+    pub(crate) fn failed(&self) {
+        self.failing.store(true, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One Fetch request and its answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -20,6 +20,8 @@ use crate::{Client, ClientError, ServerError, admin::millis, client::topic_name}
 const WITH_LAST_EPOCH: i16 = 12;
 /// From this version on topics are named by id (KIP-516).
 const WITH_TOPIC_IDS: i16 = 13;
+/// A fetch can be asked anew elsewhere, so that a stuck leader isn't waited for as long as for an append.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The session id of a request that belongs to no session.
 const NO_SESSION: i32 = 0;
 const NO_SESSION_EPOCH: i32 = -1;
@@ -79,7 +81,7 @@ pub(super) async fn fetch(
         .with_session_id(NO_SESSION)
         .with_session_epoch(NO_SESSION_EPOCH)
         .with_topics(topics(asked, version, options));
-    let patience = client.options().request_timeout + options.max_wait;
+    let patience = client.options().request_timeout.min(PATIENCE) + options.max_wait;
     let response = connection
         .submit(&request, version)
         .await?

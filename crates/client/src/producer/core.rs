@@ -45,6 +45,10 @@ const MAX_REQUESTS: usize = 5;
 const LONGEST_BACKOFF_MS: u64 = 1_000;
 /// Between two looks at metadata.
 const METADATA_BACKOFF_MS: u64 = 100;
+/// A request that is unanswered for so long makes us look for another leader, long before it times out.
+const SLOW_MS: u64 = 2_000;
+/// Between two looks for another leader.
+const SLOW_AGAIN_MS: u64 = 1_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct CoreOptions {
@@ -154,6 +158,8 @@ struct Metadata {
 #[derive(Debug)]
 struct InFlight {
     broker: BrokerId,
+    /// When the leaders are looked up, if there is no answer until then.
+    slow_at: Millis,
     batches: Vec<(TopicPartition, BatchId)>,
 }
 
@@ -304,6 +310,7 @@ impl Core {
                 at(queue.not_before);
             }
         }
+        self.requests.values().for_each(|request| at(request.slow_at));
         if !self.metadata.wanted.is_empty() && !self.metadata.asked {
             at(self.metadata.not_before);
         }
@@ -535,7 +542,10 @@ impl Core {
             }
             _ => {}
         }
-        self.want_missing_leaders();
+        if !self.metadata.asked {
+            self.want_missing_leaders();
+        }
+        self.want_leaders_of_slow(now);
         if !self.metadata.wanted.is_empty() && !self.metadata.asked && self.metadata.not_before <= now {
             self.metadata.asked = true;
             let topics = std::mem::take(&mut self.metadata.wanted).into_iter().collect();
@@ -551,6 +561,22 @@ impl Core {
             .filter(missing)
             .map(|(partition, _)| Arc::clone(&partition.topic));
         self.metadata.wanted.extend(topics);
+    }
+
+    /// A broker that is stuck doesn't say that it lost its partitions; others do.
+    fn want_leaders_of_slow(&mut self, now: Millis) {
+        for request in self
+            .requests
+            .values_mut()
+            .filter(|request| request.slow_at <= now)
+        {
+            request.slow_at = now.plus(SLOW_AGAIN_MS);
+            let topics = request
+                .batches
+                .iter()
+                .map(|(partition, _)| Arc::clone(&partition.topic));
+            self.metadata.wanted.extend(topics);
+        }
     }
 
     /// One request to some broker that may get one; false where there is none.
@@ -620,7 +646,14 @@ impl Core {
         let Some(broker) = to else { return false };
         self.next_request += 1;
         self.turn = self.turn.wrapping_add(1);
-        self.requests.insert(request, InFlight { broker, batches: ids });
+        self.requests.insert(
+            request,
+            InFlight {
+                broker,
+                slow_at: now.plus(SLOW_MS),
+                batches: ids,
+            },
+        );
         actions.push(Action::Send {
             request,
             broker,

@@ -343,6 +343,18 @@ fn the_delivery_timeout_tells_what_may_be_written() {
     assert!(scene.core.is_empty());
 }
 
+#[test]
+fn a_stuck_broker_is_asked_about_elsewhere() {
+    let mut scene = Scene::flowing();
+    scene.append(0, 1);
+    scene.later(5);
+    scene.all_on(leader(0, BROKER, 1));
+    assert_eq!(scene.later(1_999), [""; 0]);
+    scene.now = scene.now.plus(1);
+    assert_eq!(scene.all_on(Event::Tick), ["ask for the leaders of t"]);
+    assert_eq!(scene.on(leader(0, OTHER, 2)), ["request 2 to 2: t-0@0:1+1"]);
+}
+
 /// A partition as Kafka's brokers keep it, with their holes: who isn't known may begin anywhere.
 #[derive(Default)]
 struct Log {
