@@ -13,7 +13,7 @@ pub struct Appended {
     pub log_append_time: Option<Timestamp>,
     /// True where the batch had been appended before: the offsets are those of the first time.
     pub duplicate: bool,
-    /// True where a segment was sealed: a good time for [`Partition::begin_flush`].
+    /// True where a segment was sealed: a good time for [`Partition::begin_flush`](crate::Partition::begin_flush).
     pub rolled: bool,
 }
 

@@ -272,10 +272,6 @@ fn a_full_disk_does_not_keep_a_follower_from_truncating() {
     let end = partition.truncate_to(Offset(11)).unwrap();
     assert_eq!(end, Offset(11));
     assert_eq!(values(&partition).len(), 11);
-    assert!(matches!(
-        append(&mut partition, "x", 0),
-        Err(AppendError::DiskFull(_))
-    ));
-    disk.set_capacity(None);
+    // That freed some space.
     assert_eq!(append(&mut partition, "x", 0).unwrap(), Offset(11));
 }
