@@ -74,6 +74,10 @@ pub(crate) fn open<D: Disk>(
     if start == Start::NewLake {
         create_root(disk, options, layout, lake)?;
     }
+    // Also what this lake was created with: the state folder must never name a lake whose own
+    // identity a power loss can still take back.
+    sync_all(disk, layout, state)?;
+    options.reached(FailPoint::FoundSynced);
     if start <= Start::NewState {
         let identity = StateIdentity {
             lake,
@@ -82,8 +86,6 @@ pub(crate) fn open<D: Disk>(
         identity::write(disk, &state.identity(), &identity)?;
         options.reached(FailPoint::StateIdentified);
     }
-    sync_all(disk, layout, state)?;
-    options.reached(FailPoint::FoundSynced);
     let head = match head {
         Some(head) => head,
         None => first_commit(disk, options, layout, lake, now, AttemptId(random))?,

@@ -95,10 +95,10 @@ fail_points! {
     FoldersMade = "folders-made",
     /// The root has its identity, the state folder has not.
     RootIdentified = "root-identified",
-    /// Both have it; there is no commit yet.
-    StateIdentified = "state-identified",
     /// Everything that an earlier process left was synced; nothing was changed yet.
     FoundSynced = "found-synced",
+    /// Both have it; there is no commit yet.
+    StateIdentified = "state-identified",
     /// A staged file was created.
     StagedFileCreated = "staged-file-created",
     /// A staged file was written and synced.

@@ -16,6 +16,9 @@ use crate::{
     folders, opening, publish, sealed,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The one writer of a lake. It holds the locks of the lake's root and of its state folder until
 /// it is dropped.
 ///

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::SimDisk;
 use super::choices::{Choices, SplitMix};
-use super::power;
+use super::power::{self, Doubts};
 use super::tree::{Content, Inode, ROOT, Tree, Write};
 
 /// A simulated file system at one instant, with what is durable and what is not.
@@ -22,6 +22,8 @@ pub struct Image {
 pub struct PowerLosses {
     /// The file systems; everything unsynced lost comes first.
     pub disks: Vec<SimDisk>,
+    /// Their fingerprints, in the same order.
+    pub fingerprints: Vec<u128>,
     /// Whether these are all of them, or a sample.
     pub complete: bool,
 }
@@ -51,34 +53,29 @@ impl Image {
     /// A file system that a power loss may leave. `choose(n)` picks one of `n` outcomes for each
     /// thing in doubt: 0 is "lost", `n - 1` is "kept", those between are torn or older.
     pub fn after_power_loss(&self, choose: impl FnMut(usize) -> usize) -> SimDisk {
-        SimDisk::from_tree(power::after_power_loss(&self.tree, choose))
+        SimDisk::from_tree(Doubts::of(&self.tree).after_power_loss(choose))
     }
 
     /// All file systems that a power loss may leave, if at most `limit` sequences of choices lead
     /// to them. Else a sample by `seed`: everything lost, everything kept, and `limit` others.
     pub fn power_losses(&self, limit: usize, seed: u64) -> PowerLosses {
-        let mut disks = Distinct::default();
+        let doubts = Doubts::of(&self.tree);
+        let mut distinct = Distinct::default();
         let mut choices = Choices::default();
         for _ in 0..limit {
-            disks.add(self.after_power_loss(|of| choices.choose(of)));
+            distinct.add(doubts.after_power_loss(|of| choices.choose(of)));
             if !choices.advance() {
-                return PowerLosses {
-                    disks: disks.list,
-                    complete: true,
-                };
+                return distinct.into_losses(true);
             }
         }
-        let mut disks = Distinct::default();
+        let mut distinct = Distinct::default();
         let mut random = SplitMix(seed);
-        disks.add(self.after_power_loss(|_| 0));
-        disks.add(self.after_power_loss(|of| of - 1));
+        distinct.add(doubts.after_power_loss(|_| 0));
+        distinct.add(doubts.after_power_loss(|of| of - 1));
         for _ in 0..limit {
-            disks.add(self.after_power_loss(|of| random.below(of)));
+            distinct.add(doubts.after_power_loss(|of| random.below(of)));
         }
-        PowerLosses {
-            disks: disks.list,
-            complete: false,
-        }
+        distinct.into_losses(false)
     }
 
     /// Equal for file systems that no operation and no power loss can tell apart (inode numbers
@@ -98,13 +95,24 @@ impl fmt::Debug for Image {
 #[derive(Default)]
 struct Distinct {
     seen: BTreeSet<u128>,
-    list: Vec<SimDisk>,
+    disks: Vec<SimDisk>,
+    fingerprints: Vec<u128>,
 }
 
 impl Distinct {
-    fn add(&mut self, disk: SimDisk) {
-        if self.seen.insert(disk.image().fingerprint()) {
-            self.list.push(disk);
+    fn add(&mut self, tree: Tree) {
+        let fingerprint = Fingerprint::of(&tree);
+        if self.seen.insert(fingerprint) {
+            self.disks.push(SimDisk::from_tree(tree));
+            self.fingerprints.push(fingerprint);
+        }
+    }
+
+    fn into_losses(self, complete: bool) -> PowerLosses {
+        PowerLosses {
+            disks: self.disks,
+            fingerprints: self.fingerprints,
+            complete,
         }
     }
 }
@@ -147,7 +155,10 @@ impl Fingerprint<'_> {
         self.numbers.insert(inode, next);
         self.number(next);
         match &*self.tree.inodes[&inode] {
-            Inode::File(content) => self.file(content),
+            Inode::File(content) => {
+                let hash = content.hash.get_or_init(|| hash_content(content));
+                self.text.extend_from_slice(&hash.to_le_bytes());
+            }
             Inode::Dir(names) => {
                 for names in [&names.now, &names.durable] {
                     self.number(names.len());
@@ -155,28 +166,6 @@ impl Fingerprint<'_> {
                         self.bytes(name.as_bytes());
                         self.inode(child);
                     }
-                }
-            }
-        }
-    }
-
-    fn file(&mut self, content: &Content) {
-        self.bytes(&content.now);
-        self.number(content.pending.len());
-        if content.pending.is_empty() {
-            return;
-        }
-        self.bytes(&content.durable);
-        self.number(content.doubtful);
-        for write in &content.pending {
-            match write {
-                Write::Bytes { offset, bytes } => {
-                    self.number(*offset as usize);
-                    self.bytes(bytes);
-                }
-                Write::Length(len) => {
-                    self.number(usize::MAX);
-                    self.number(*len as usize);
                 }
             }
         }
@@ -190,6 +179,27 @@ impl Fingerprint<'_> {
         self.number(bytes.len());
         self.text.extend_from_slice(bytes);
     }
+}
+
+fn hash_content(content: &Content) -> u128 {
+    let mut text = Vec::new();
+    let mut add = |kind: u8, number: u64, bytes: &[u8]| {
+        text.push(kind);
+        text.extend_from_slice(&number.to_le_bytes());
+        text.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        text.extend_from_slice(bytes);
+    };
+    add(0, 0, &content.now);
+    if !content.pending.is_empty() {
+        add(1, content.doubtful as u64, &content.durable);
+    }
+    for write in &content.pending {
+        match write {
+            Write::Bytes { offset, bytes } => add(2, *offset, bytes),
+            Write::Length(len) => add(3, *len, &[]),
+        }
+    }
+    hash(&text)
 }
 
 /// Two multiply-and-fold hashes of 64 bits each. Nobody attacks them.

@@ -1,37 +1,66 @@
 //! What a power loss may leave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::tree::{Change, Content, Inode, Names, Place, ROOT, Tree, Write};
+
+/// What is in doubt, worked out once for all power losses of an image.
+pub(super) struct Doubts<'a> {
+    before: &'a Tree,
+    groups: Vec<Group>,
+}
+
+/// Changes that touch common names, and what they may leave there.
+struct Group {
+    dirs: BTreeSet<u64>,
+    outcomes: Vec<Outcome>,
+}
+
+type Outcome = BTreeMap<Place, Option<u64>>;
 
 /// A power loss in progress: walks from the root over what turns out to be durable, and decides
 /// each unsynced thing when it comes to it. What can't be reached is never asked about, so that
 /// choices multiply only where they matter.
 struct Loss<'a, F> {
-    before: &'a Tree,
+    doubts: &'a Doubts<'a>,
     choose: F,
-    groups: Vec<Vec<&'a Change>>,
-    decided: BTreeMap<Place, Option<u64>>,
-    settled: BTreeSet<usize>,
+    /// The chosen outcome of each group that was decided.
+    decided: Vec<Option<&'a Outcome>>,
     after: Tree,
     /// New numbers of the inodes reached so far.
     numbers: BTreeMap<u64, u64>,
 }
 
-/// The file system after a power loss; `choose(n)` picks one of `n` outcomes, each time that
-/// something is in doubt. 0 always means "lost", the last one "kept".
-pub(super) fn after_power_loss(before: &Tree, choose: impl FnMut(usize) -> usize) -> Tree {
-    let mut loss = Loss {
-        before,
-        choose,
-        groups: groups(&before.pending),
-        decided: BTreeMap::new(),
-        settled: BTreeSet::new(),
-        after: Tree::new(),
-        numbers: BTreeMap::from([(ROOT, ROOT)]),
-    };
-    loss.dir(ROOT, ROOT);
-    loss.after
+impl<'a> Doubts<'a> {
+    pub(super) fn of(before: &'a Tree) -> Doubts<'a> {
+        let group = |changes: Vec<&Change>| Group {
+            dirs: changes
+                .iter()
+                .flat_map(|c| &c.effects)
+                .map(|e| e.place.dir)
+                .collect(),
+            outcomes: outcomes(&changes),
+        };
+        Doubts {
+            before,
+            groups: groups(&before.pending).into_iter().map(group).collect(),
+        }
+    }
+
+    /// The file system after a power loss; `choose(n)` picks one of `n` outcomes, each time that
+    /// something is in doubt. 0 always means "lost", the last one "kept".
+    pub(super) fn after_power_loss(&self, choose: impl FnMut(usize) -> usize) -> Tree {
+        let mut loss = Loss {
+            doubts: self,
+            choose,
+            decided: vec![None; self.groups.len()],
+            after: Tree::new(),
+            numbers: BTreeMap::from([(ROOT, ROOT)]),
+        };
+        loss.dir(ROOT, ROOT);
+        loss.after
+    }
 }
 
 /// Groups the changes that touch common places; each group is in order.
@@ -63,50 +92,45 @@ fn groups(pending: &[Change]) -> Vec<Vec<&Change>> {
 
 impl<F: FnMut(usize) -> usize> Loss<'_, F> {
     fn dir(&mut self, old: u64, new: u64) {
-        let before = self.before;
+        let before = self.doubts.before;
         let Ok(names) = before.names(old) else { return };
         let mut durable = names.durable.clone();
-        self.settle_groups_of(old);
-        let here = Place {
-            dir: old,
-            name: String::new(),
-        }..Place {
-            dir: old + 1,
-            name: String::new(),
-        };
-        for (place, inode) in self.decided.range(here) {
-            match inode {
-                Some(inode) => durable.insert(place.name.clone(), *inode),
-                None => durable.remove(&place.name),
-            };
-        }
+        self.decide_about(old, &mut durable);
         let mut entered = Vec::new();
-        let mut renamed = BTreeMap::new();
-        for (name, inode) in durable {
-            let (number, is_new) = self.number(inode);
-            if is_new && before.is_dir(inode) {
-                entered.push((inode, number));
+        for inode in durable.values_mut() {
+            let (number, is_new) = self.number(*inode);
+            if is_new && before.is_dir(*inode) {
+                entered.push((*inode, number));
             }
-            renamed.insert(name, number);
+            *inode = number;
         }
         *self.after.names_mut(new) = Names {
-            now: renamed.clone(),
-            durable: renamed,
+            now: durable.clone(),
+            durable,
         };
         for (old, new) in entered {
             self.dir(old, new);
         }
     }
 
-    /// Decides the groups of changes that touch this folder and weren't decided elsewhere.
-    fn settle_groups_of(&mut self, dir: u64) {
-        for i in 0..self.groups.len() {
-            let touches = |c: &&Change| c.effects.iter().any(|e| e.place.dir == dir);
-            if !self.settled.contains(&i) && self.groups[i].iter().any(touches) {
-                self.settled.insert(i);
-                let outcomes = outcomes(&self.groups[i]);
-                let chosen = self.pick(outcomes.len());
-                self.decided.extend(outcomes[chosen].clone());
+    /// Decides the groups of changes that touch this folder and weren't decided elsewhere, and
+    /// makes the changes.
+    fn decide_about(&mut self, dir: u64, names: &mut BTreeMap<Arc<str>, u64>) {
+        let doubts = self.doubts;
+        for (i, group) in doubts.groups.iter().enumerate() {
+            if !group.dirs.contains(&dir) {
+                continue;
+            }
+            let outcome = match self.decided[i] {
+                Some(outcome) => outcome,
+                None => &group.outcomes[self.pick(group.outcomes.len())],
+            };
+            self.decided[i] = Some(outcome);
+            for (place, inode) in outcome.iter().filter(|(place, _)| place.dir == dir) {
+                match inode {
+                    Some(inode) => names.insert(Arc::clone(&place.name), *inode),
+                    None => names.remove(&place.name),
+                };
             }
         }
     }
@@ -116,11 +140,15 @@ impl<F: FnMut(usize) -> usize> Loss<'_, F> {
         if let Some(&number) = self.numbers.get(&inode) {
             return (number, false);
         }
-        let new = match &*self.before.inodes[&inode] {
-            Inode::Dir(_) => Inode::Dir(Names::default()),
-            Inode::File(content) => Inode::File(self.content(content)),
+        let before = &self.doubts.before.inodes[&inode];
+        let number = match &**before {
+            Inode::Dir(_) => self.after.add(Inode::Dir(Names::default())),
+            Inode::File(content) if content.pending.is_empty() => self.after.add(Arc::clone(before)),
+            Inode::File(content) => {
+                let content = self.content(content);
+                self.after.add(Inode::File(content))
+            }
         };
-        let number = self.after.add(new);
         self.numbers.insert(inode, number);
         (number, true)
     }
@@ -154,9 +182,9 @@ impl<F: FnMut(usize) -> usize> Loss<'_, F> {
 /// What a group of changes may leave at its places. A lone name may stand for anything that it
 /// stood for since it was last synced; a group with a rename or an exchange is kept up to some
 /// point, as journals do. The first outcome is "all lost", the last one "all kept".
-fn outcomes(group: &[&Change]) -> Vec<BTreeMap<Place, Option<u64>>> {
-    let mut outcomes = vec![BTreeMap::new()];
-    let mut state = BTreeMap::new();
+fn outcomes(group: &[&Change]) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::new()];
+    let mut state = Outcome::new();
     for change in group {
         for effect in &change.effects {
             state.insert(effect.place.clone(), effect.inode);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{Entry, Kind, Metadata};
 
@@ -34,6 +34,8 @@ pub(super) struct Content {
     pub(super) pending: Vec<Write>,
     /// Writes that a failed sync left in doubt; syncing again doesn't help them.
     pub(super) doubtful: usize,
+    /// The hash of all of this, once it was asked for.
+    pub(super) hash: OnceLock<u128>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -45,8 +47,8 @@ pub(super) enum Write {
 /// A folder: its names as everybody sees them, and as they are durable.
 #[derive(Clone, Default)]
 pub(super) struct Names {
-    pub(super) now: BTreeMap<String, u64>,
-    pub(super) durable: BTreeMap<String, u64>,
+    pub(super) now: BTreeMap<Arc<str>, u64>,
+    pub(super) durable: BTreeMap<Arc<str>, u64>,
 }
 
 /// One operation on names. All its effects become durable together.
@@ -66,7 +68,7 @@ pub(super) struct Effect {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) dir: u64,
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
 }
 
 impl Change {
@@ -111,10 +113,10 @@ impl Tree {
         }
     }
 
-    pub(super) fn add(&mut self, inode: Inode) -> u64 {
+    pub(super) fn add(&mut self, inode: impl Into<Arc<Inode>>) -> u64 {
         let number = self.next_inode;
         self.next_inode += 1;
-        self.inodes.insert(number, Arc::new(inode));
+        self.inodes.insert(number, inode.into());
         number
     }
 
@@ -143,7 +145,10 @@ impl Tree {
     fn content_mut(&mut self, file: u64) -> &mut Content {
         let inode = self.inodes.get_mut(&file).expect("inodes stay");
         match Arc::make_mut(inode) {
-            Inode::File(content) => content,
+            Inode::File(content) => {
+                content.hash = OnceLock::new();
+                content
+            }
             Inode::Dir(_) => unreachable!("an open file is no folder"),
         }
     }
@@ -173,7 +178,7 @@ impl Tree {
     pub(super) fn find(&self, path: &Path) -> io::Result<u64> {
         let mut inode = ROOT;
         for name in components(path)? {
-            let found = self.names(inode)?.now.get(&name).copied();
+            let found = self.names(inode)?.now.get(name).copied();
             inode = found.ok_or(io::ErrorKind::NotFound)?;
         }
         Ok(inode)
@@ -190,7 +195,10 @@ impl Tree {
         let mut names = components(path)?;
         let name = names.pop().ok_or(io::ErrorKind::InvalidInput)?;
         let dir = self.find_dir(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
-        Ok(Place { dir, name })
+        Ok(Place {
+            dir,
+            name: name.into(),
+        })
     }
 
     fn at(&self, place: &Place) -> Option<u64> {
@@ -211,10 +219,10 @@ impl Tree {
         while let Some((dir, path)) = folders.pop() {
             for (name, &inode) in &self.names(dir).ok()?.now {
                 if inode == wanted {
-                    return Some(path.join(name));
+                    return Some(path.join(&**name));
                 }
                 if self.is_dir(inode) {
-                    folders.push((inode, path.join(name)));
+                    folders.push((inode, path.join(&**name)));
                 }
             }
         }
@@ -253,8 +261,8 @@ impl Tree {
 
     pub(super) fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
         let names = &self.names(self.find(path)?)?.now;
-        let entry = |(name, inode): (&String, &u64)| Entry {
-            name: name.clone(),
+        let entry = |(name, inode): (&Arc<str>, &u64)| Entry {
+            name: name.to_string(),
             kind: self.kind(*inode),
         };
         Ok(names.iter().map(entry).collect())
@@ -443,7 +451,7 @@ impl fmt::Debug for Tree {
                     " (unsynced)"
                 };
                 if self.is_dir(inode) {
-                    folders.push((inode, path.join(name)));
+                    folders.push((inode, path.join(&**name)));
                     writeln!(f, "    {name}/{mark}")?;
                 } else {
                     writeln!(f, "    {name} {} bytes{mark}", self.len(inode))?;
@@ -458,14 +466,13 @@ impl fmt::Debug for Tree {
 }
 
 /// The names of an absolute path.
-fn components(path: &Path) -> io::Result<Vec<String>> {
+fn components(path: &Path) -> io::Result<Vec<&str>> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {
             Component::RootDir | Component::CurDir => {}
             Component::Normal(name) => {
-                let name = name.to_str().ok_or(io::ErrorKind::InvalidInput)?;
-                names.push(name.to_owned());
+                names.push(name.to_str().ok_or(io::ErrorKind::InvalidInput)?);
             }
             Component::ParentDir | Component::Prefix(_) => {
                 return Err(io::ErrorKind::InvalidInput.into());

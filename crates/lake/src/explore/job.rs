@@ -1,10 +1,11 @@
 //! A small application of the lake: writes numbered epochs, and continues after the last one.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use disk::{File, SimDisk};
+use disk::{Disk, File, SimDisk};
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
@@ -50,10 +51,10 @@ impl Part {
 }
 
 /// A rule broken on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Mistake {
-    /// A sync of a path that contains this text (and doesn't contain the other one) is skipped.
-    SkipSync(&'static str, &'static str),
+    /// Syncs of these paths are skipped.
+    SkipSync(fn(&str) -> bool),
     /// A starting writer skips the syncs of what it finds.
     SkipSyncsAtStart,
     /// The derived table is published before its source.
@@ -160,14 +161,11 @@ impl Job {
 
     fn make_mistakes(&self, options: Options) -> Options {
         match self.mistake {
-            Some(Mistake::SkipSync(of, but_not)) => {
-                self.disk.lie_about_sync(move |path| {
-                    let path = path.to_string_lossy();
-                    path.contains(of) && (but_not.is_empty() || !path.contains(but_not))
-                });
+            Some(Mistake::SkipSync(of)) => {
+                self.disk.lie_about_sync(move |path| of(&path.to_string_lossy()));
                 options
             }
-            Some(Mistake::SkipSyncsAtStart) => {
+            Some(Mistake::SkipSyncsAtStart) if self.has_commits() => {
                 self.disk.lie_about_sync(|_| true);
                 let disk = Arc::new(self.disk.clone());
                 options.with_fail_points(move |point| {
@@ -178,6 +176,11 @@ impl Job {
             }
             _ => options,
         }
+    }
+
+    fn has_commits(&self) -> bool {
+        let log = self.disk.read_dir(&Path::new(ROOT).join("log"));
+        log.is_ok_and(|log| !log.is_empty())
     }
 
     fn stage(&mut self) -> Result<Phase, String> {
@@ -204,7 +207,7 @@ impl Job {
         let mut order: Vec<TableName> = ["source", "derived"]
             .map(|name| TableName::new(name).expect("a good name"))
             .into();
-        if self.mistake == Some(Mistake::DerivedFirst) {
+        if matches!(self.mistake, Some(Mistake::DerivedFirst)) {
             order.reverse();
         }
         let epoch = self.epoch + 1;
@@ -215,7 +218,7 @@ impl Job {
             .map_err(|e| format!("commit: {e}"))?;
         self.epoch = epoch;
         told.committed = epoch;
-        if self.mistake == Some(Mistake::PublishLater) && epoch == 1 {
+        if matches!(self.mistake, Some(Mistake::PublishLater)) && epoch == 1 {
             self.writer().forget_to_publish();
             return Ok(Phase::Stage);
         }

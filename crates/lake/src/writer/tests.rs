@@ -1,0 +1,607 @@
+//! Stories of one writer, and of those who get in its way. What crashes do to it is explored in
+//! `explore`.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use disk::{Disk, File, OpenMode, RealDisk, SimDisk};
+use jiff::Timestamp;
+use jiff::civil::date;
+
+use crate::{
+    AttemptId, Collected, CommitNumber, LakeError, Mismatch, Options, Payload, Snapshot, StagedFile, Staging,
+    TableName, Writer,
+};
+
+const SECOND_MS: i64 = 1000;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_767_225_600_000 + ms).unwrap()
+}
+
+fn options() -> Options {
+    Options::new("/lake", "/checkpoints", "etl")
+}
+
+fn open(disk: &SimDisk) -> Result<Writer<SimDisk>, LakeError> {
+    Writer::open(disk.clone(), options(), at(0), 7)
+}
+
+fn table(name: &str) -> TableName {
+    TableName::new(name).unwrap()
+}
+
+fn order() -> Vec<TableName> {
+    vec![table("clicks"), table("views")]
+}
+
+/// Stages a row for each table, and the number as state.
+fn stage<D: Disk>(writer: &mut Writer<D>, n: u64) -> Result<Staging<D>, LakeError> {
+    let mut staging = writer.begin(AttemptId(n.into()))?;
+    for name in ["clicks", "views"] {
+        let file = staging.data_file(&table(name), date(2026, 1, 1))?;
+        write(file, &format!("{name} {n}"))?;
+    }
+    write(staging.state_file("count")?, &n.to_string())?;
+    Ok(staging)
+}
+
+fn write<D: Disk>(mut file: StagedFile<D>, content: &str) -> Result<(), LakeError> {
+    let path = PathBuf::from(content);
+    file.write_all(content.as_bytes())
+        .map_err(|source| LakeError::Io {
+            action: "write",
+            path,
+            source,
+        })?;
+    file.finish(1)
+}
+
+fn commit<D: Disk>(writer: &mut Writer<D>, n: u64, ms: i64) -> Result<CommitNumber, LakeError> {
+    let staging = stage(writer, n)?;
+    let number = writer.commit(staging, &order(), Payload::new(&n).unwrap(), at(ms))?;
+    writer.publish()?;
+    Ok(number)
+}
+
+/// A lake with this many commits after the first, whose writer is gone.
+fn lake_with(commits: u64) -> SimDisk {
+    let disk = SimDisk::new();
+    let mut writer = open(&disk).unwrap();
+    for n in 1..=commits {
+        commit(&mut writer, n, 0).unwrap();
+    }
+    drop(writer);
+    disk
+}
+
+fn contents<D: Disk>(snapshot: &Snapshot<D>) -> Vec<String> {
+    let mut rows = Vec::new();
+    for table in snapshot.tables() {
+        for file in snapshot.files(table) {
+            let opened = snapshot.open_file(table, file).unwrap();
+            let mut content = vec![0; usize::try_from(opened.len().unwrap()).unwrap()];
+            opened.read_exact_at(&mut content, 0).unwrap();
+            rows.push(String::from_utf8(content).unwrap());
+        }
+    }
+    rows
+}
+
+fn names(disk: &SimDisk, folder: &str) -> Vec<String> {
+    let entries = disk.read_dir(Path::new(folder)).unwrap();
+    entries.into_iter().map(|entry| entry.name).collect()
+}
+
+fn remove_all(disk: &SimDisk, path: &str) {
+    crate::folders::remove_tree(disk, Path::new(path), disk::Kind::Dir).unwrap();
+}
+
+/// Flips a bit in the middle of a file.
+fn damage(disk: &SimDisk, path: &str) {
+    let content = disk.read(Path::new(path)).unwrap();
+    let middle = content.len() / 2;
+    let file = disk.open(Path::new(path), OpenMode::Write).unwrap();
+    file.write_all_at(&[content[middle] ^ 1], middle as u64).unwrap();
+}
+
+#[test]
+fn a_new_lake_begins_with_an_empty_commit() {
+    let disk = SimDisk::new();
+    let writer = open(&disk).unwrap();
+    let newest = writer.newest();
+    assert_eq!(newest.number, CommitNumber::FIRST);
+    assert!(newest.application.is_null() && newest.tables.is_empty());
+    assert!(writer.is_published());
+    let log = ["00000000000000000001.json", "00000000000000000001.published"];
+    assert_eq!(names(&disk, "/lake/log"), log);
+    assert_eq!(names(&disk, "/lake"), ["format.json", "log", "staging", "tables"]);
+    assert_eq!(names(&disk, "/checkpoints/etl"), ["format.json", "newest.json"]);
+}
+
+#[test]
+fn what_is_committed_is_there_for_readers_and_for_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, checkpoints) = (folder.path().join("lake"), folder.path().join("state"));
+    let options = Options::new(&root, &checkpoints, "etl");
+    let mut writer = Writer::open(RealDisk, options.clone(), at(0), 7).unwrap();
+    let staging = stage(&mut writer, 1).unwrap();
+    let payload = Payload::new(&1).unwrap();
+    assert_eq!(
+        writer.commit(staging, &order(), payload, at(5)).unwrap(),
+        CommitNumber(2)
+    );
+
+    // Committed, not published: in a snapshot, not in the folders.
+    let snapshot = Snapshot::open(RealDisk, &root).unwrap();
+    assert_eq!(contents(&snapshot), ["clicks 1", "views 1"]);
+    assert!(!root.join("tables/clicks").exists());
+
+    // The next writer publishes it. The snapshot stays good.
+    drop(writer);
+    let writer = Writer::open(RealDisk, options, at(10), 8).unwrap();
+    assert_eq!(contents(&snapshot), ["clicks 1", "views 1"]);
+    let file = root.join(format!(
+        "tables/views/dt=2026-01-01/part-{}-1.parquet",
+        AttemptId(1)
+    ));
+    assert_eq!(RealDisk.read(&file).unwrap(), b"views 1");
+    assert_eq!(RealDisk.read_dir(&root.join("staging")).unwrap(), []);
+
+    let newest = writer.newest();
+    assert_eq!((newest.number, newest.at), (CommitNumber(2), at(5)));
+    assert_eq!(newest.application.read::<u64>().unwrap(), 1);
+    let state = writer.state("count").unwrap();
+    let mut content = [0];
+    state.read_exact_at(&mut content, 0).unwrap();
+    assert_eq!(&content, b"1");
+
+    // A linked copy doesn't change any more.
+    let copy = folder.path().join("copy");
+    snapshot.hard_link_to(&copy).unwrap();
+    let linked = copy.join(file.strip_prefix(root.join("tables")).unwrap());
+    assert_eq!(
+        RealDisk.metadata(&linked).unwrap(),
+        RealDisk.metadata(&file).unwrap()
+    );
+    let again = snapshot.hard_link_to(&copy).unwrap_err();
+    assert!(again.to_string().contains("is not empty"), "{again}");
+}
+
+#[test]
+fn a_second_writer_is_refused_while_the_first_lives() {
+    let disk = SimDisk::new();
+    let first = open(&disk).unwrap();
+    let refused = open(&disk).err().unwrap();
+    assert!(matches!(&refused, LakeError::Locked { path } if path == Path::new("/lake")));
+    assert!(refused.to_string().contains("minicluster down"), "{refused}");
+    // Also one that shares only the state folder.
+    let elsewhere = Options::new("/other", "/checkpoints", "etl");
+    let refused = Writer::open(disk.clone(), elsewhere, at(0), 8).err().unwrap();
+    assert!(matches!(&refused, LakeError::Locked { path } if path.ends_with("etl")));
+    drop(first);
+    open(&disk).unwrap();
+}
+
+#[test]
+fn the_next_commit_waits_for_publishing_but_staging_does_not() {
+    let disk = SimDisk::new();
+    let mut writer = open(&disk).unwrap();
+    let staging = stage(&mut writer, 1).unwrap();
+    writer.commit(staging, &order(), Payload::null(), at(0)).unwrap();
+    let next = stage(&mut writer, 2).unwrap();
+    let refused = writer.commit(next, &order(), Payload::null(), at(0)).unwrap_err();
+    assert!(matches!(
+        refused,
+        LakeError::NotPublished {
+            number: CommitNumber(2)
+        }
+    ));
+    assert!(matches!(
+        writer.collect(at(0)).unwrap_err(),
+        LakeError::NotPublished { .. }
+    ));
+    writer.publish().unwrap();
+    let next = stage(&mut writer, 3).unwrap();
+    writer.commit(next, &order(), Payload::null(), at(0)).unwrap();
+}
+
+#[test]
+fn mistakes_of_the_caller_are_refused() {
+    let mut writer = open(&SimDisk::new()).unwrap();
+    let mut refuse = |staging, order: &[TableName], because: &str| {
+        let refused = writer.commit(staging, order, Payload::null(), at(0)).unwrap_err();
+        assert!(refused.to_string().contains(because), "{refused}");
+        writer
+            .begin(AttemptId(refused.to_string().len() as u128))
+            .unwrap()
+    };
+    let disk = SimDisk::new();
+    let mut other = open(&disk).unwrap();
+    let stale = stage(&mut other, 1).unwrap();
+    let mut staging = refuse(stale, &order(), "a newer attempt was begun");
+    let unfinished = staging.data_file(&table("clicks"), date(2026, 1, 1)).unwrap();
+    drop(unfinished);
+    let mut staging = refuse(staging, &order(), "1 staged files were not finished");
+    staging
+        .data_file(&table("new"), date(2026, 1, 1))
+        .unwrap()
+        .finish(0)
+        .unwrap();
+    let mut staging = refuse(staging, &order(), "new has files but no place in the order");
+    let refused = staging.keep_state("x").unwrap_err();
+    assert!(refused.to_string().contains("no state file \"x\""), "{refused}");
+    assert!(staging.state_file("../x").is_err());
+    assert!(staging.data_file(&table("a"), date(-1, 1, 1)).is_err());
+    refuse(staging, &[table("a"), table("a")], "ordered twice");
+}
+
+#[test]
+fn state_files_are_kept_replaced_and_deleted() {
+    let disk = SimDisk::new();
+    let mut writer = open(&disk).unwrap();
+    commit(&mut writer, 1, 0).unwrap();
+    let kept = writer.state_files()[0].clone();
+    let mut staging = writer.begin(AttemptId(2)).unwrap();
+    staging.keep_state("count").unwrap();
+    staging.state_file("other").unwrap().finish(0).unwrap();
+    writer
+        .commit(staging, &[], Payload::null(), at(SECOND_MS))
+        .unwrap();
+    writer.publish().unwrap();
+    assert_eq!(writer.state_files()[0], kept);
+    assert_eq!(writer.state_files()[1].name, "other");
+    let staging = writer.begin(AttemptId(3)).unwrap();
+    writer
+        .commit(staging, &[], Payload::null(), at(2 * SECOND_MS))
+        .unwrap();
+    writer.publish().unwrap();
+
+    // Retained for an hour after the commit that let go of them.
+    let hour = 3600 * SECOND_MS;
+    assert_eq!(
+        writer.collect(at(2 * SECOND_MS + hour - 1)).unwrap().state_files,
+        0
+    );
+    assert_eq!(writer.collect(at(2 * SECOND_MS + hour)).unwrap().state_files, 2);
+    assert_eq!(names(&disk, "/checkpoints/etl"), ["format.json", "newest.json"]);
+}
+
+#[test]
+fn old_commits_are_deleted_below_a_log_snapshot_and_nothing_is_missed() {
+    let disk = SimDisk::new();
+    let mut options = options();
+    options.retain = Duration::from_secs(5);
+    options.snapshot_every = 4;
+    let mut writer = Writer::open(disk.clone(), options.clone(), at(0), 7).unwrap();
+    let mut snapshots = Vec::new();
+    for n in 1..=10 {
+        let now = i64::try_from(n).unwrap() * SECOND_MS;
+        commit(&mut writer, n, now).unwrap();
+        snapshots.extend(writer.collect(at(now)).unwrap().snapshot);
+    }
+    assert_eq!(snapshots, [CommitNumber(4), CommitNumber(8)]);
+    // Commit 6 was followed at second 6, so it is retained until 11; below it lies snapshot 4.
+    assert_eq!(names(&disk, "/lake/log")[0], "00000000000000000004.json");
+    drop(writer);
+    let mut writer = Writer::open(disk.clone(), options, at(13 * SECOND_MS), 8).unwrap();
+    let collected = writer.collect(at(13 * SECOND_MS)).unwrap();
+    let deleted = Collected {
+        snapshot: None,
+        log_entries: 9,
+        state_files: 0,
+    };
+    assert_eq!(collected, deleted);
+    assert_eq!(names(&disk, "/lake/log")[0], "00000000000000000008.json");
+    let snapshot = Snapshot::open(disk.clone(), "/lake").unwrap();
+    assert_eq!(snapshot.commit().number, CommitNumber(11));
+    assert_eq!(contents(&snapshot).len(), 20);
+    commit(&mut writer, 11, 0).unwrap();
+    // A clock that went back doesn't make a commit older than the one before it.
+    assert_eq!(writer.newest().at, at(10 * SECOND_MS));
+}
+
+#[test]
+fn a_reader_that_listed_the_log_too_early_lists_again() {
+    use crate::commit_log::{Listing, read_head};
+    let disk = lake_with(3);
+    let layout = crate::layout::Layout::new(Path::new("/lake"));
+    let listing = Listing::read(&disk, &layout).unwrap();
+    let mut options = options();
+    options.retain = Duration::ZERO;
+    options.snapshot_every = 1;
+    let mut writer = Writer::open(disk.clone(), options, at(0), 8).unwrap();
+    assert!(writer.collect(at(0)).unwrap().log_entries > 0);
+    // This is the error on which `Snapshot::open` lists again.
+    let early = read_head(&disk, &layout, writer.lake(), &listing).unwrap_err();
+    assert!(matches!(early, LakeError::MissingCommit { .. }), "{early}");
+    assert_eq!(contents(&Snapshot::open(disk, "/lake").unwrap()).len(), 6);
+}
+
+#[test]
+fn a_full_disk_while_staging_loses_nothing_and_the_same_writer_goes_on() {
+    let disk = lake_with(1);
+    let mut writer = open(&disk).unwrap();
+    let before = names(&disk, "/checkpoints/etl");
+    disk.set_capacity(Some(used(&disk) + 3));
+    let full = stage(&mut writer, 2).err().unwrap();
+    assert!(full.is_disk_full(), "{full}");
+    assert!(full.to_string().contains("Nothing is lost"), "{full}");
+    assert_eq!(contents(&Snapshot::open(disk.clone(), "/lake").unwrap()).len(), 2);
+    disk.set_capacity(None);
+    let staging = writer.begin(AttemptId(3)).unwrap();
+    // What was staged in vain is gone.
+    assert_eq!(names(&disk, "/lake/staging"), [AttemptId(3).to_string()]);
+    assert_eq!(names(&disk, "/checkpoints/etl"), before);
+    staging.abandon().unwrap();
+    assert_eq!(names(&disk, "/lake/staging"), [""; 0]);
+    assert_eq!(commit(&mut writer, 4, 0).unwrap(), CommitNumber(3));
+}
+
+fn used(disk: &SimDisk) -> u64 {
+    let all = disk.image().after_kill();
+    all.set_capacity(Some(1 << 40));
+    (1 << 40) - all.available_space(Path::new("/")).unwrap()
+}
+
+/// Fails each step of staging, committing, publishing and collecting once, with an error that
+/// leaves nothing in doubt, and tries again with the same writer.
+#[test]
+fn a_step_that_fails_once_can_be_tried_again() {
+    let tries = |writer: &mut Writer<SimDisk>, attempt: u64| -> Result<(), LakeError> {
+        if writer.is_published() && writer.newest().number < CommitNumber(3) {
+            let staging = stage(writer, attempt)?;
+            writer.commit(staging, &order(), Payload::null(), at(0))?;
+        }
+        writer.publish()?;
+        writer.collect(at(0)).map(|_| ())
+    };
+    let first = lake_with(1);
+    let steps = {
+        let disk = first.after_kill();
+        let mut writer = open(&disk).unwrap();
+        let before = disk.steps();
+        tries(&mut writer, 2).unwrap();
+        before + 1..=disk.steps()
+    };
+    for step in steps {
+        let disk = first.after_kill();
+        let mut writer = open(&disk).unwrap();
+        disk.fail_step(step, ErrorKind::StorageFull);
+        let failed = tries(&mut writer, 2);
+        let snapshot = Snapshot::open(disk.clone(), "/lake").unwrap();
+        assert!(
+            [2, 4].contains(&contents(&snapshot).len()),
+            "step {step}: {failed:?}"
+        );
+        match tries(&mut writer, 3) {
+            Ok(()) => {}
+            // A sync that failed leaves in doubt what is durable: only a new writer finds out.
+            Err(LakeError::Stopped) => {
+                assert!(
+                    matches!(failed, Err(LakeError::Sync { .. })),
+                    "step {step}: {failed:?}"
+                );
+                drop(writer);
+                let mut writer = open(&disk).unwrap();
+                tries(&mut writer, 4).unwrap();
+            }
+            Err(e) => panic!("step {step}: {failed:?}, then {e}"),
+        }
+        let snapshot = Snapshot::open(disk.clone(), "/lake").unwrap();
+        assert_eq!(contents(&snapshot).len(), 4, "step {step}: {failed:?}");
+    }
+}
+
+#[test]
+fn a_commit_that_is_there_already_stops_the_writer_for_good() {
+    let disk = lake_with(1);
+    let mut writer = open(&disk).unwrap();
+    let staging = stage(&mut writer, 2).unwrap();
+    disk.open(
+        Path::new("/lake/log/00000000000000000003.json"),
+        OpenMode::CreateNew,
+    )
+    .unwrap();
+    let refused = writer
+        .commit(staging, &order(), Payload::null(), at(0))
+        .unwrap_err();
+    assert!(matches!(refused, LakeError::AnotherWriter { .. }), "{refused}");
+    assert!(matches!(writer.begin(AttemptId(9)), Err(LakeError::Stopped)));
+    assert!(matches!(writer.publish(), Err(LakeError::Stopped)));
+}
+
+#[test]
+fn a_read_only_lake_can_be_read_but_not_written() {
+    let disk = lake_with(1);
+    disk.set_read_only(true);
+    let refused = open(&disk).unwrap().begin(AttemptId(2)).err().unwrap();
+    assert!(refused.to_string().contains("must be writable"), "{refused}");
+    assert_eq!(contents(&Snapshot::open(disk, "/lake").unwrap()).len(), 2);
+}
+
+#[test]
+fn network_file_systems_are_refused() {
+    let disk = SimDisk::new();
+    disk.set_network_file_system(Some("nfs"));
+    let refused = open(&disk).err().unwrap();
+    assert!(matches!(&refused, LakeError::NetworkFileSystem { kind, .. } if kind == "nfs"));
+    assert!(refused.to_string().contains("on a local disk"), "{refused}");
+}
+
+#[test]
+fn readers_without_a_lake_are_told_so() {
+    let refused = Snapshot::open(SimDisk::new(), "/lake").err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "there is no lake in /lake yet: it appears when the ETL has started (`minicluster up`)"
+    );
+}
+
+/// What is done to a lake of three commits while nobody writes it, and what the next writer says.
+#[test]
+fn lost_copied_and_damaged_folders_stop_the_writer() {
+    type Harm = fn(&SimDisk);
+    let cases: &[(&str, Harm, &str)] = &[
+        (
+            "the root is not mounted",
+            |d| remove_all(d, "/lake"),
+            "belongs to a lake that is not in",
+        ),
+        (
+            "the state is lost",
+            |d| remove_all(d, "/checkpoints"),
+            "has lost the state",
+        ),
+        (
+            "the log is lost",
+            |d| remove_all(d, "/lake/log"),
+            "are gone: mount or restore the log",
+        ),
+        (
+            "the tables are lost",
+            |d| remove_all(d, "/lake/tables"),
+            "names files of tables",
+        ),
+        (
+            "the identity is lost",
+            |d| remove(d, "/lake/format.json"),
+            "but not its format.json",
+        ),
+        ("a commit is lost", |d| remove(d, &log(2)), "commit 2 is missing"),
+        (
+            "the newest commit is lost",
+            |d| remove(d, &log(4)),
+            "has last seen another commit 4",
+        ),
+        ("a commit is damaged", |d| damage(d, &log(2)), "is damaged"),
+        (
+            "the identity is damaged",
+            |d| damage(d, "/lake/format.json"),
+            "is damaged",
+        ),
+        (
+            "a state file is lost",
+            |d| remove(d, &state(3)),
+            "is missing, though commit 4 names it",
+        ),
+        (
+            "a state file is cut",
+            |d| truncate(d, &state(3)),
+            "its length is not what",
+        ),
+    ];
+    for (what, harm, says) in cases {
+        let disk = lake_with(3);
+        harm(&disk);
+        let steps = disk.steps();
+        let refused = open(&disk)
+            .err()
+            .unwrap_or_else(|| panic!("nobody noticed: {what}"));
+        let message = refused.to_string();
+        assert!(message.contains(says), "{what}: {message}");
+        assert!(
+            message.contains("minicluster clean --lake --checkpoints"),
+            "{what}: {message}"
+        );
+        // Nothing but an empty folder in place of a lost one was made, nothing removed.
+        assert!(disk.steps() - steps <= 8, "{what}");
+    }
+}
+
+fn remove(disk: &SimDisk, path: &str) {
+    disk.remove_file(Path::new(path)).unwrap();
+}
+
+fn truncate(disk: &SimDisk, path: &str) {
+    disk.open(Path::new(path), OpenMode::Write)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+}
+
+fn log(number: u64) -> String {
+    format!("/lake/log/{number:020}.json")
+}
+
+fn state(attempt: u128) -> String {
+    format!("/checkpoints/etl/{}-count", AttemptId(attempt))
+}
+
+#[test]
+fn damaged_state_is_found_when_it_is_read() {
+    let disk = lake_with(1);
+    damage(&disk, &state(1));
+    let writer = open(&disk).unwrap();
+    let refused = writer.state("count").err().unwrap();
+    assert!(matches!(refused, LakeError::Damaged { .. }), "{refused}");
+    assert!(matches!(writer.state("x"), Err(LakeError::Misuse(_))));
+}
+
+#[test]
+fn another_lakes_state_is_refused() {
+    let disk = lake_with(1);
+    let other = Options::new("/other", "/checkpoints-of-other", "etl");
+    drop(Writer::open(disk.clone(), other, at(0), 8).unwrap());
+    let mixed = Options::new("/lake", "/checkpoints-of-other", "etl");
+    let refused = Writer::open(disk.clone(), mixed, at(0), 9).err().unwrap();
+    assert!(
+        matches!(refused, LakeError::Mismatch(Mismatch::ForeignState { .. })),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_lake_from_a_backup_beside_newer_state_is_refused() {
+    let disk = lake_with(2);
+    // The log of an earlier time: commit 3 and its marker are not in it.
+    for name in ["00000000000000000003.json", "00000000000000000003.published"] {
+        remove(&disk, &format!("/lake/log/{name}"));
+    }
+    let refused = open(&disk).err().unwrap();
+    let diverged = Mismatch::Diverged {
+        log: PathBuf::from("/lake/log"),
+        state: PathBuf::from("/checkpoints/etl"),
+        newest: CommitNumber(2),
+        seen: CommitNumber(3),
+    };
+    assert!(matches!(refused, LakeError::Mismatch(found) if found == diverged));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_writers_and_readers() {
+    let disk = lake_with(1);
+    let path = Path::new("/lake/format.json");
+    let newer = String::from_utf8(disk.read(path).unwrap()).unwrap();
+    let newer = newer.replace("\"format\":1", "\"format\":2");
+    remove(&disk, "/lake/format.json");
+    let file = disk.open(path, OpenMode::CreateNew).unwrap();
+    file.write_all_at(newer.as_bytes(), 0).unwrap();
+    assert!(matches!(
+        open(&disk).err().unwrap(),
+        LakeError::NewerFormat { found: 2, .. }
+    ));
+    let refused = Snapshot::open(disk, "/lake").err().unwrap();
+    assert!(matches!(refused, LakeError::NewerFormat { found: 2, .. }));
+}
+
+#[test]
+fn fail_points_are_passed_in_order() {
+    let passed = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = std::sync::Arc::clone(&passed);
+    let mut options = options().with_fail_points(move |point| seen.lock().unwrap().push(point.name()));
+    options.snapshot_every = 1;
+    let mut writer = Writer::open(SimDisk::new(), options, at(0), 7).unwrap();
+    passed.lock().unwrap().clear();
+    commit(&mut writer, 1, 0).unwrap();
+    writer.collect(at(0)).unwrap();
+    let mut passed = passed.lock().unwrap().clone();
+    passed.dedup();
+    let expected = "staged-file-created staged-file-synced staged-file-created staged-file-synced \
+        staged-file-created staged-file-synced staging-synced commit-written commit-linked \
+        commit-synced commit-seen table-folders-synced file-linked partition-synced file-unstaged \
+        table-folders-synced file-linked partition-synced file-unstaged files-published \
+        commit-marked commit-published staging-removed snapshot-written snapshot-synced";
+    assert_eq!(passed.join(" "), expected);
+}
