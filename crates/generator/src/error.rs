@@ -54,7 +54,7 @@ pub enum GeneratorError {
         /// The topic.
         topic: String,
         /// Why.
-        error: FetchError,
+        error: Box<FetchError>,
         /// The truth log.
         log: PathBuf,
     },
@@ -79,10 +79,10 @@ impl GeneratorError {
             Self::Client(error) => error.is_retriable(),
             Self::Produce(ProduceError::TimedOut { .. } | ProduceError::Fatal { .. }) => true,
             Self::Produce(ProduceError::Client(error)) => error.is_retriable(),
-            Self::Unresolved {
-                error: FetchError::Client(error),
-                ..
-            } => error.is_retriable(),
+            Self::Unresolved { error, .. } => match &**error {
+                FetchError::Client(error) => error.is_retriable(),
+                _ => false,
+            },
             _ => false,
         }
     }

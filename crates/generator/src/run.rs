@@ -276,7 +276,7 @@ impl Generator {
         let counted = resolve::count_tail(client, &topic.name, &state, &fences).await;
         let counts = counted.map_err(|error| GeneratorError::Unresolved {
             topic: topic.name.to_string(),
-            error,
+            error: Box::new(error),
             log: self.log().path().to_owned(),
         })?;
         tracing::info!(topic = %topic.name, open = state.open(), "settled what the last run had sent");
