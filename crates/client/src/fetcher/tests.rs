@@ -55,23 +55,24 @@ fn topic(address: &str, id: u128) -> MetadataResponse {
     metadata(address).with_topics(vec![topic])
 }
 
-/// A fetcher of `t` from offset 10, and a broker that answers its fetches with these in turn, then no more.
 async fn fetcher(answers: Vec<PartitionData>) -> (FakeBroker, Fetcher) {
+    fetcher_with_ids(answers, |_| 1).await
+}
+
+/// A fetcher of `t` from offset 10, and a broker that answers its fetches with these in turn, then no more.
+/// `id` gives the topic's id for each look at the metadata.
+async fn fetcher_with_ids(answers: Vec<PartitionData>, id: fn(u32) -> u128) -> (FakeBroker, Fetcher) {
     let answers = std::sync::Arc::new(std::sync::Mutex::new(VecDeque::from(answers)));
     let own_address = std::sync::Arc::new(std::sync::OnceLock::new());
     let address = std::sync::Arc::clone(&own_address);
-    let ids = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let looks = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let broker = FakeBroker::start(move |asked| match asked.api {
         ApiKey::ApiVersions => answer(asked, &versions()),
         ApiKey::Metadata => {
-            // The topic gets another id when it is asked for the third time.
-            let looks = ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             answer(
                 asked,
-                &topic(
-                    address.get().map_or("127.0.0.1:1", String::as_str),
-                    if looks < 2 { 1 } else { 2 },
-                ),
+                &topic(address.get().map_or("127.0.0.1:1", String::as_str), id(look)),
             )
         }
         _ => match answers.lock().unwrap().pop_front() {
@@ -187,7 +188,8 @@ async fn other_refusals_are_errors() {
 #[tokio::test]
 async fn a_topic_that_was_made_anew_is_an_error() {
     let again = refused(ErrorCode::UnknownTopicOrPartition);
-    let (_broker, mut fetcher) = fetcher(vec![data(&[batch(10, 1)]), again]).await;
+    let (_broker, mut fetcher) =
+        fetcher_with_ids(vec![data(&[batch(10, 1)]), again], |look| 1 + u128::from(look)).await;
     fetcher.next().await.unwrap();
     let error = fetcher.next().await.unwrap_err();
     assert!(matches!(error, FetchError::TopicRecreated { .. }), "{error}");
