@@ -9,6 +9,7 @@ use disk::Disk;
 use log::Trust;
 
 use crate::fetch_waits::FetchWaits;
+use crate::flusher::Flusher;
 use crate::folder::{Folder, Left};
 use crate::handlers::init_producer_id::ProducerIds;
 use crate::peer_wire::{self, PeerFrame};
@@ -43,6 +44,7 @@ pub struct Executor<D: Disk> {
     quorum: QuorumStore<D>,
     replicas: Replicas<D>,
     peers: Peers,
+    flusher: Flusher<D>,
     fetches: FetchWaits,
     /// Requests that wait for the controller.
     asked: BTreeMap<Token, Asked>,
@@ -72,7 +74,12 @@ impl<D: Disk> Executor<D> {
     ///
     /// # Errors
     /// A folder in use, of somebody else, damaged, or a disk that fails.
-    pub fn open(disk: D, options: ExecutorOptions, now: Clock, random: Random) -> Result<Self, BrokerError> {
+    pub fn open(
+        disk: D,
+        options: ExecutorOptions,
+        now: Clock,
+        mut random: Random,
+    ) -> Result<Self, BrokerError> {
         let ExecutorOptions {
             folder,
             node: node_options,
@@ -87,6 +94,8 @@ impl<D: Disk> Executor<D> {
         };
         let (quorum, restored) = QuorumStore::open(&folder, now.wall, trust)?;
         let node = Node::new(node_options.clone(), restored)?;
+        // Answers to an earlier process must not be taken for answers to this one.
+        let first_correlation_id = (random() & 0x7fff_ffff) as i32;
         let retention = now.monotonic.plus(millis(serving.retention_check));
         Ok(Self {
             replicas: Replicas::new(&folder, left, serving.clone()),
@@ -100,7 +109,8 @@ impl<D: Disk> Executor<D> {
             held: VecDeque::new(),
             node,
             quorum,
-            peers: Peers::default(),
+            peers: Peers::new(first_correlation_id),
+            flusher: Flusher::new(),
             fetches: FetchWaits::default(),
             asked: BTreeMap::new(),
             last_token: 0,
@@ -132,6 +142,8 @@ impl<D: Disk> Executor<D> {
                 self.tell(Event::PeerConnected(peer), now, &mut out);
             }
             Input::PeerLost(peer) => {
+                // What it had asked is of the past: a new process would mistake the answers.
+                self.asked.retain(|_, asked| !asked.is_of_peer(peer));
                 for (token, reply) in self.peers.on_lost(peer) {
                     self.tell(Event::PeerReply { token, reply }, now, &mut out);
                 }
@@ -179,6 +191,15 @@ impl<D: Disk> Executor<D> {
         self.settings.left
     }
 
+    /// Has a thread make sealed segments durable from now on. Without it that is done at once, which
+    /// takes as long as it takes.
+    ///
+    /// # Errors
+    /// If there can't be another thread.
+    pub fn flush_on_a_thread(&mut self) -> std::io::Result<()> {
+        self.flusher.start_thread()
+    }
+
     /// Tells the controller that this broker wants to stop; [`Executor::may_shut_down`] says when its
     /// partitions are in other hands.
     pub fn want_shut_down(&mut self) {
@@ -215,6 +236,7 @@ impl<D: Disk> Executor<D> {
         } else {
             self.execute(now, out);
         }
+        self.replicas.finish_flushes(self.flusher.take_done());
         if now.monotonic >= self.schedule.reopen {
             self.schedule.reopen = now.monotonic.plus(REOPEN);
             self.replicas.reopen(self.node.metadata(), now.wall);
@@ -356,8 +378,10 @@ impl<D: Disk> Executor<D> {
         self.replicas.on_change(change, self.node.metadata(), now.wall);
         match change {
             MetadataChange::Fenced(false) => {
-                // All replicas were opened by now. A crash before this has to recover them again.
-                if let Err(e) = self.folder.note_boot(&self.settings.boot_id) {
+                // A crash before all replicas were opened once has to recover them all again.
+                if self.replicas.are_online()
+                    && let Err(e) = self.folder.note_boot(&self.settings.boot_id)
+                {
                     tracing::warn!("the boot id could not be stored: {e}");
                 }
             }

@@ -16,7 +16,7 @@ struct Ask {
 }
 
 /// Connections to other brokers and what was asked over them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Peers {
     connected: BTreeSet<BrokerId>,
     asks: BTreeMap<i32, Ask>,
@@ -24,6 +24,14 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
+    pub(crate) fn new(last_correlation_id: i32) -> Self {
+        Self {
+            connected: BTreeSet::new(),
+            asks: BTreeMap::new(),
+            last_correlation_id,
+        }
+    }
+
     pub(crate) fn on_connected(&mut self, peer: BrokerId) {
         self.connected.insert(peer);
     }

@@ -9,6 +9,7 @@ use kafka_protocol::ResponseError;
 use log::{AppendError, Appended, LogError, Options, Partition, ReadError, Trust};
 use record::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
 
+use crate::flusher::{Done, Job};
 use crate::folder::{Folder, Left};
 use crate::quorum_store::METADATA_LOG;
 use crate::{Serving, topic_settings};
@@ -20,6 +21,8 @@ pub(crate) type Key = (TopicId, PartitionIndex);
 pub(crate) struct Replica<D: Disk> {
     dir: PathBuf,
     state: State<D>,
+    /// Tells this opening of the files from others.
+    opened: u64,
     /// Under which epoch this broker leads it, while it does.
     leading: Option<LeaderEpoch>,
 }
@@ -37,6 +40,9 @@ pub(crate) struct Replicas<D: Disk> {
     left: Left,
     serving: Serving,
     replicas: BTreeMap<Key, Replica<D>>,
+    last_opened: u64,
+    /// The last write failed for the disk's sake, and that was said.
+    failing: bool,
 }
 
 /// Why a request to a partition is refused: Kafka's error, and what else is to be said.
@@ -73,6 +79,8 @@ impl<D: Disk> Replicas<D> {
             left,
             serving,
             replicas: BTreeMap::new(),
+            last_opened: 0,
+            failing: false,
         }
     }
 
@@ -89,15 +97,8 @@ impl<D: Disk> Replicas<D> {
                     let dir = self
                         .folder
                         .join(format!("{}-{}", replica.topic, replica.partition));
-                    let state = self.open(dir.clone(), topic, now, self.trust());
-                    self.replicas.insert(
-                        key,
-                        Replica {
-                            dir,
-                            state,
-                            leading: None,
-                        },
-                    );
+                    let opened = self.open(dir, topic, now, self.trust());
+                    self.replicas.insert(key, opened);
                 }
             }
             MetadataChange::DeleteReplica(replica) => {
@@ -182,16 +183,72 @@ impl<D: Disk> Replicas<D> {
             } else {
                 Trust::SameBoot
             };
-            let state = self.open(dir.clone(), topic, now, trust);
-            let mut replica = Replica {
-                dir,
-                state,
-                leading: None,
-            };
+            let mut replica = self.open(dir, topic, now, trust);
             if let Some(epoch) = leading {
                 replica.lead(epoch);
             }
             self.replicas.insert(key, replica);
+        }
+    }
+
+    /// Whether the files of all partitions can be used.
+    pub(crate) fn are_online(&self) -> bool {
+        !self.replicas.values().any(Replica::is_offline)
+    }
+
+    /// What is to be made durable of a partition.
+    pub(crate) fn begin_flush(&mut self, key: Key) -> Option<Job<D>> {
+        let replica = self.replicas.get_mut(&key)?;
+        let State::Online(log) = &mut replica.state else {
+            return None;
+        };
+        match log.begin_flush() {
+            Ok(flush) => Some(Job {
+                key,
+                opened: replica.opened,
+                flush,
+            }),
+            Err(e) => {
+                tracing::error!(partition = %replica.dir.display(), "not flushed: {e}");
+                None
+            }
+        }
+    }
+
+    /// Takes note of what was made durable.
+    pub(crate) fn finish_flushes(&mut self, done: Vec<Done<D>>) {
+        for Done { job, result } in done {
+            let replica = self.replicas.get_mut(&job.key);
+            let Some(replica) = replica.filter(|replica| replica.opened == job.opened) else {
+                continue;
+            };
+            if let State::Online(log) = &mut replica.state
+                && let Err(e) = log.finish_flush(job.flush, result)
+            {
+                tracing::error!(partition = %replica.dir.display(), "not flushed: {e}");
+            }
+        }
+    }
+
+    /// Says it once when writes begin to fail for the disk's sake, and when they work again.
+    pub(crate) fn note_write(&mut self, refusal: Option<&Refusal>) {
+        match refusal {
+            Some(Refusal {
+                error: ResponseError::KafkaStorageError,
+                message,
+            }) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    let reason = message.as_deref().unwrap_or("the disk failed");
+                    let folder = self.folder.display();
+                    tracing::error!(%folder, "records are refused, reading goes on: {reason}");
+                }
+            }
+            Some(_) => {}
+            None if self.failing => {
+                self.failing = false;
+                tracing::info!(folder = %self.folder.display(), "records are taken again");
+            }
+            None => {}
         }
     }
 
@@ -213,9 +270,9 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    fn open(&self, dir: PathBuf, topic: &Topic, now: Timestamp, trust: Trust) -> State<D> {
+    fn open(&mut self, dir: PathBuf, topic: &Topic, now: Timestamp, trust: Trust) -> Replica<D> {
         let options = topic_settings::log_options(topic, &self.serving);
-        match Partition::open(self.disk.clone(), dir.clone(), options, now, trust) {
+        let state = match Partition::open(self.disk.clone(), dir.clone(), options, now, trust) {
             Ok((log, recovery)) => {
                 if let Some(cut) = &recovery.cut {
                     let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
@@ -227,6 +284,13 @@ impl<D: Disk> Replicas<D> {
                 tracing::error!(partition = %dir.display(), "offline: {e}");
                 State::Offline(e.to_string())
             }
+        };
+        self.last_opened += 1;
+        Replica {
+            dir,
+            state,
+            opened: self.last_opened,
+            leading: None,
         }
     }
 
@@ -316,12 +380,8 @@ impl<D: Disk> Replica<D> {
                 return Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone()));
             }
         };
-        log.append_as_leader(batches, epoch, now).map_err(|e| {
-            if matches!(e, AppendError::Io(_)) {
-                tracing::error!(partition = %self.dir.display(), "{e}");
-            }
-            append_refusal(&e)
-        })
+        log.append_as_leader(batches, epoch, now)
+            .map_err(|e| append_refusal(&e))
     }
 
     fn lead(&mut self, epoch: LeaderEpoch) {

@@ -27,7 +27,7 @@ use crate::{
     BrokerError, BrokerOptions, CLIENT_LISTENER, Executor, ExecutorOptions, ListenOn, PEER_LISTENER, Ready,
 };
 use client_listener::ClientListener;
-use executor_thread::{ExecutorThread, Submission, SystemClock, queue};
+use executor_thread::{ExecutorThread, Queues, Submission, SystemClock};
 use peer_link::{LinkStates, PeerLinks};
 use peer_listener::PeerListener;
 
@@ -45,12 +45,6 @@ pub async fn run(
     if !options.voters.iter().any(|peer| peer.id == options.id) {
         return Err(BrokerError::NotAmongPeers { id: options.id });
     }
-    if !reserve::probe_reservation() {
-        tracing::warn!(
-            "this machine doesn't let 1 TiB of address space be reserved (see ulimit -v and vm.overcommit_memory): \
-             a malicious request may end the broker"
-        );
-    }
     let clients = listen(&mut options.clients).await?;
     let peers = listen(&mut options.peers).await?;
     let addresses = Ready {
@@ -58,26 +52,23 @@ pub async fn run(
         peers: local(&peers, &options.peers)?,
     };
     let clock = SystemClock::new();
-    let executor = Executor::open(
+    let mut executor = Executor::open(
         RealDisk::default(),
         executor_options(&options, addresses),
         clock.now(),
         Box::new(|| u128::from_ne_bytes(random_bytes())),
     )?;
+    executor
+        .flush_on_a_thread()
+        .map_err(|_| BrokerError::Died { part: "flusher" })?;
 
-    let (submissions, received) = queue();
+    let (queues, urgent, requests) = Queues::new();
     let others = options
         .voters
         .iter()
         .filter(|peer| peer.id != options.id)
         .cloned();
-    let (links, tasks) = PeerLinks::new(
-        others,
-        options.id,
-        &options.cluster_id,
-        &options.secret,
-        &submissions,
-    );
+    let (links, tasks) = PeerLinks::new(others, options.id, &options.cluster_id, &options.secret, &urgent);
     let states: LinkStates = tasks
         .iter()
         .map(|link| (link.peer.id, link.state.clone()))
@@ -86,7 +77,7 @@ pub async fn run(
     let thread = ExecutorThread {
         executor,
         clock,
-        submissions: received,
+        queues,
         links,
         ready: Some(tell_ready),
     };
@@ -100,13 +91,13 @@ pub async fn run(
         me: options.id,
         cluster_id: options.cluster_id,
         secret: options.secret,
-        submissions: submissions.clone(),
+        submissions: urgent.clone(),
         links: states,
     };
     background.spawn(listener.run(peers));
     let listener = ClientListener {
         limits: options.limits,
-        submissions: submissions.clone(),
+        submissions: requests,
     };
     background.spawn(listener.run(clients));
     let ready = options.ready.take();
@@ -122,7 +113,7 @@ pub async fn run(
         () = shutdown => {}
     }
     // Were the thread gone already, its result would say why.
-    let _ = submissions.send(Submission::Stop).await;
+    let _ = urgent.send(Submission::Stop).await;
     let result = ended.await.unwrap_or(Err(BrokerError::Died { part: "executor" }));
     background.shutdown().await;
     result

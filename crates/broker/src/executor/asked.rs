@@ -43,6 +43,12 @@ pub(super) enum Asked {
     ProducerIds,
 }
 
+impl Asked {
+    pub(super) fn is_of_peer(&self, peer: BrokerId) -> bool {
+        matches!(self, Self::Peer { from, .. } if *from == peer)
+    }
+}
+
 impl<D: Disk> Executor<D> {
     pub(super) fn on_answer(
         &mut self,

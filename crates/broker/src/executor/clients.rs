@@ -21,6 +21,7 @@ use crate::handlers::{
     api_versions, create_topics, delete_topics, describe_cluster, find_coordinator, list_offsets, metadata,
     offset_for_leader_epoch,
 };
+use crate::replicas::Key;
 use crate::{Clock, Output, Request, RequestId, Response};
 
 /// How long a client that asked for a topic's metadata waits for the topic to be created.
@@ -119,10 +120,20 @@ impl<D: Disk> Executor<D> {
                 body: produced.response.into(),
             },
         });
+        for key in produced.rolled {
+            self.begin_flush(key);
+        }
         for (key, bytes) in produced.appended {
             for fetch in self.fetches.on_append(key, bytes) {
                 self.finish_fetch(fetch, out);
             }
+        }
+    }
+
+    fn begin_flush(&mut self, key: Key) {
+        if let Some(job) = self.replicas.begin_flush(key) {
+            self.flusher.begin(job);
+            self.replicas.finish_flushes(self.flusher.take_done());
         }
     }
 

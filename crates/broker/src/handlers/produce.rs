@@ -36,6 +36,8 @@ pub(crate) struct Produced {
     pub(crate) response: ProduceResponse,
     /// What was appended, in bytes.
     pub(crate) appended: Vec<(Key, usize)>,
+    /// Where a segment was sealed.
+    pub(crate) rolled: Vec<Key>,
     /// Some partition refused.
     pub(crate) refused: bool,
 }
@@ -43,6 +45,7 @@ pub(crate) struct Produced {
 impl<'a, D: Disk> Produce<'a, D> {
     pub(crate) fn append(mut self, request: ProduceRequest, version: i16) -> Produced {
         let mut produced = Produced {
+            rolled: Vec::new(),
             response: ProduceResponse::default(),
             appended: Vec::new(),
             refused: false,
@@ -60,12 +63,13 @@ impl<'a, D: Disk> Produce<'a, D> {
                     (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
                     (Ok(()), Ok(topic)) => self.partition(topic, data, request.acks),
                 };
+                self.replicas.note_write(result.as_ref().err());
                 let topic = found.as_ref().ok().map(|topic| topic.id);
                 answer.partition_responses.push(match result {
-                    Ok(response) => {
-                        produced
-                            .appended
-                            .extend(topic.map(|id| ((id, PartitionIndex(index)), len)));
+                    Ok((response, rolled)) => {
+                        let key = topic.map(|id| (id, PartitionIndex(index)));
+                        produced.rolled.extend(key.filter(|_| rolled));
+                        produced.appended.extend(key.map(|key| (key, len)));
                         response
                     }
                     Err(refusal) => {
@@ -106,7 +110,7 @@ impl<'a, D: Disk> Produce<'a, D> {
         topic: &Topic,
         data: PartitionProduceData,
         acks: i16,
-    ) -> Result<PartitionProduceResponse, Refusal> {
+    ) -> Result<(PartitionProduceResponse, bool), Refusal> {
         let index = PartitionIndex(data.index);
         let partition = self
             .metadata
@@ -131,11 +135,12 @@ impl<'a, D: Disk> Produce<'a, D> {
             .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         let appended = replica.append(&mut batches, self.now)?;
         let start = replica.log()?.start_offset();
-        Ok(PartitionProduceResponse::default()
+        let response = PartitionProduceResponse::default()
             .with_index(index.0)
             .with_base_offset(appended.base_offset.0)
             .with_log_append_time_ms(appended.log_append_time.map_or(-1, |time| time.0))
-            .with_log_start_offset(start.0))
+            .with_log_start_offset(start.0);
+        Ok((response, appended.rolled))
     }
 }
 

@@ -8,14 +8,16 @@ use disk::Disk;
 use record::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{timeout, timeout_at};
 
 use super::peer_link::PeerLinks;
 use crate::{BrokerError, Clock, Executor, Input, Output, RequestId, Response};
 
 /// Inputs that wait for the executor; whoever brings one more waits, and reads no more from its socket.
 const QUEUE: usize = 256;
-/// Inputs that are taken from the queue at once.
-const BATCH: usize = 64;
+/// Inputs that are taken from a queue at once. Few, so that neither ticks nor other brokers wait for long
+/// behind clients.
+const BATCH: usize = 16;
 /// How long a stopping broker waits for its partitions to be given to others.
 const HAND_OVER: Duration = Duration::from_secs(1);
 
@@ -40,9 +42,39 @@ pub(crate) enum Submission {
 
 pub(crate) type Submissions = mpsc::Sender<Submission>;
 
-/// The queue to the executor.
-pub(crate) fn queue() -> (Submissions, mpsc::Receiver<Submission>) {
-    mpsc::channel(QUEUE)
+/// The two queues to the executor, as the thread has them.
+pub(crate) struct Queues {
+    /// From other brokers, and the word to stop; goes first. A heartbeat that waits behind records would
+    /// make a busy broker look like a dead one.
+    urgent: mpsc::Receiver<Submission>,
+    clients: mpsc::Receiver<Submission>,
+}
+
+impl Queues {
+    /// The queues, and the ways in: for what is urgent, and for clients.
+    pub(crate) fn new() -> (Self, Submissions, Submissions) {
+        let (into_urgent, urgent) = mpsc::channel(QUEUE);
+        let (into_clients, clients) = mpsc::channel(QUEUE);
+        (Self { urgent, clients }, into_urgent, into_clients)
+    }
+
+    /// Waits for inputs of one of the queues; false once nobody can send any more.
+    async fn receive(&mut self, batch: &mut Vec<Submission>) -> bool {
+        let first = tokio::select! {
+            biased;
+            first = self.urgent.recv() => first,
+            first = self.clients.recv() => first,
+        };
+        let more = first.is_some();
+        batch.extend(first);
+        while more && batch.len() < BATCH {
+            let Ok(next) = self.urgent.try_recv().or_else(|_| self.clients.try_recv()) else {
+                break;
+            };
+            batch.push(next);
+        }
+        more
+    }
 }
 
 /// The clocks of this machine.
@@ -74,7 +106,7 @@ impl SystemClock {
 pub(crate) struct ExecutorThread<D: Disk> {
     pub(crate) executor: Executor<D>,
     pub(crate) clock: SystemClock,
-    pub(crate) submissions: mpsc::Receiver<Submission>,
+    pub(crate) queues: Queues,
     pub(crate) links: PeerLinks,
     /// Told once, when the broker is registered and counts as alive.
     pub(crate) ready: Option<oneshot::Sender<()>>,
@@ -108,10 +140,9 @@ impl<D: Disk> ExecutorThread<D> {
                 .next_deadline()
                 .map_or(next_tick, |deadline| deadline.min(next_tick));
             let wake = self.clock.instant(wake).into();
-            let received = runtime.block_on(async {
-                tokio::time::timeout_at(wake, self.submissions.recv_many(&mut batch, BATCH)).await
-            });
-            if received == Ok(0) {
+            let received =
+                runtime.block_on(async { timeout_at(wake, self.queues.receive(&mut batch)).await });
+            if received == Ok(false) {
                 return End::Asked;
             }
             let now = self.clock.now();
@@ -153,12 +184,11 @@ impl<D: Disk> ExecutorThread<D> {
         let until = Instant::now() + HAND_OVER;
         while !self.executor.may_shut_down() && Instant::now() < until {
             let tick = Duration::from_millis(TICK.0);
-            let received =
-                runtime.block_on(async { tokio::time::timeout(tick, self.submissions.recv()).await });
+            // Clients are heard no more: they find another broker once this one is gone.
+            let received = runtime.block_on(async { timeout(tick, self.queues.urgent.recv()).await });
             let input = match received {
                 Ok(None) => return Ok(()),
                 Ok(Some(Submission::Input(input))) => input,
-                // Clients find another broker once this one is gone.
                 Ok(Some(Submission::Request(..) | Submission::Stop)) => continue,
                 Err(_) => Input::Tick,
             };

@@ -144,7 +144,7 @@ impl PeerLink {
             };
             self.state.connected.send_replace(false);
             let text = failure.to_string();
-            if told.as_ref() != Some(&text) {
+            if told.as_ref() != Some(&text) && !self.submissions.is_closed() {
                 tracing::info!(broker = self.peer.id.0, "no connection: {text}");
                 told = Some(text);
             }

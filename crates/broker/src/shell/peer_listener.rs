@@ -69,7 +69,7 @@ impl PeerListener {
             tokio::spawn(async move {
                 let address = stream.peer_addr().ok();
                 match this.serve(stream).await {
-                    Ok(()) => {}
+                    Ok(()) | Err(PeerError::Stopping) => {}
                     Err(PeerError::Frame(FrameError::Io(e))) => tracing::debug!(?address, "peer left: {e}"),
                     Err(e) => {
                         tracing::warn!(?address, "closed a connection on the port between brokers: {e}")
