@@ -4,6 +4,7 @@ mod batch;
 mod core;
 mod driver;
 mod error;
+mod event;
 mod judge;
 mod options;
 mod partitioner;
@@ -25,8 +26,9 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 
 use self::{
     batch::{BatchId, TopicPartition},
-    core::{Core, CoreOptions, Millis},
+    core::{Core, CoreOptions},
     driver::Driver,
+    event::Millis,
 };
 use crate::{Client, ClientError};
 

@@ -89,5 +89,7 @@ async fn main() -> ExitCode {
 
 async fn with_peer(peer: &Peer) -> Outcome {
     steps::run_all(&peer.bootstrap(), 3).await?;
-    kills::survive(peer).await
+    kills::transactions(peer).await?;
+    kills::survive(peer).await?;
+    kills::survive_a_pause(peer).await
 }

@@ -52,6 +52,39 @@ impl Peer {
         crate::ensure(status.success(), || format!("kill -9 {pid} failed"))
     }
 
+    /// `SIGSTOP`, or `SIGCONT` to wake it again.
+    pub(crate) fn pause(&self, node: usize, pause: bool) -> Outcome {
+        let pid = String::from_utf8(self.call(&["pid", &node.to_string()])?.stdout)?;
+        let signal = if pause { "-STOP" } else { "-CONT" };
+        let status = Command::new("kill").args([signal, pid.trim()]).status()?;
+        crate::ensure(status.success(), || format!("kill {signal} {pid} failed"))
+    }
+
+    /// Kafka's own tool copies a partition in transactions, some of them aborted and done again.
+    pub(crate) fn copy_in_transactions(&self, from: &str, to: &str) -> Outcome {
+        let output = self.call(&[
+            "transactional-message-copier",
+            "--broker-list",
+            &self.bootstrap().join(","),
+            "--input-topic",
+            from,
+            "--input-partition",
+            "0",
+            "--output-topic",
+            to,
+            "--transactional-id",
+            "copier",
+            "--consumer-group",
+            "copier",
+            "--transaction-size",
+            "37",
+            "--enable-random-aborts",
+        ])?;
+        crate::ensure(output.status.success(), || {
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        })
+    }
+
     pub(crate) fn restart(&self, node: usize) -> Outcome {
         let output = self.call(&["restart", &node.to_string()])?;
         crate::ensure(output.status.success(), || {

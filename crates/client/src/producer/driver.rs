@@ -15,7 +15,7 @@ use tokio::{sync::mpsc, task::JoinSet, time::sleep_until};
 use super::{
     Shelf,
     batch::TopicPartition,
-    core::{Action, Answer, Event, Millis, Outgoing, RequestId, Sent},
+    event::{Action, Answer, Event, Millis, Outgoing, RequestId, Sent},
     options::ProducerOptions,
 };
 use crate::{Client, ClientError, ServerError, admin::millis, client::topic_name, connection::Call};

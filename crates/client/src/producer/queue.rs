@@ -6,7 +6,7 @@ use record::{BatchBuilder, BrokerId, LeaderEpoch, ProducerEpoch, Sequence};
 
 use super::{
     batch::{BatchId, Sealed},
-    core::{Millis, RequestId},
+    event::{Millis, RequestId},
 };
 
 /// Batches of a partition that a broker recognises when they are sent again: it remembers the last five of

@@ -1,5 +1,10 @@
+use record::{Batch, LeaderEpoch, Offset, PartitionIndex, Sequence};
+
 use super::*;
-use record::{Batch, PartitionIndex, Sequence};
+use crate::{
+    error::{ErrorCode, ServerError},
+    producer::event::{Answer, Sent},
+};
 
 const BROKER: BrokerId = BrokerId(1);
 const OTHER: BrokerId = BrokerId(2);
