@@ -24,9 +24,15 @@ pub(crate) struct Done<D: Disk> {
     pub(crate) result: Result<(), LogError>,
 }
 
+/// Both ends of the thread.
+struct Thread<D: Disk> {
+    jobs: Sender<Job<D>>,
+    done: Receiver<Done<D>>,
+}
+
 /// Runs jobs, here or on a thread.
 pub(crate) struct Flusher<D: Disk> {
-    thread: Option<(Sender<Job<D>>, Receiver<Done<D>>)>,
+    thread: Option<Thread<D>>,
     done: Vec<Done<D>>,
 }
 
@@ -52,13 +58,13 @@ impl<D: Disk> Flusher<D> {
                     }
                 }
             })?;
-        self.thread = Some((jobs, done));
+        self.thread = Some(Thread { jobs, done });
         Ok(())
     }
 
     pub(crate) fn begin(&mut self, job: Job<D>) {
         let left = match &self.thread {
-            Some((jobs, _)) => jobs.send(job).err().map(|failed| failed.0),
+            Some(thread) => thread.jobs.send(job).err().map(|failed| failed.0),
             None => Some(job),
         };
         self.done.extend(left.map(run));
@@ -66,8 +72,8 @@ impl<D: Disk> Flusher<D> {
 
     /// What has been run since the last call.
     pub(crate) fn take_done(&mut self) -> Vec<Done<D>> {
-        if let Some((_, done)) = &self.thread {
-            self.done.extend(done.try_iter());
+        if let Some(thread) = &self.thread {
+            self.done.extend(thread.done.try_iter());
         }
         std::mem::take(&mut self.done)
     }

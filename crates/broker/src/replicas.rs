@@ -28,7 +28,7 @@ pub(crate) struct Replica<D: Disk> {
 }
 
 enum State<D: Disk> {
-    Online(Partition<D>),
+    Online(Box<Partition<D>>),
     /// The files can't be used; why.
     Offline(String),
 }
@@ -232,23 +232,22 @@ impl<D: Disk> Replicas<D> {
 
     /// Says it once when writes begin to fail for the disk's sake, and when they work again.
     pub(crate) fn note_write(&mut self, refusal: Option<&Refusal>) {
-        match refusal {
-            Some(Refusal {
-                error: ResponseError::KafkaStorageError,
-                message,
-            }) => {
-                if !std::mem::replace(&mut self.failing, true) {
-                    let reason = message.as_deref().unwrap_or("the disk failed");
-                    let folder = self.folder.display();
-                    tracing::error!(%folder, "records are refused, reading goes on: {reason}");
-                }
+        let reason = match refusal {
+            None => None,
+            Some(refusal) if refusal.error == ResponseError::KafkaStorageError => Some(refusal),
+            Some(_) => return,
+        };
+        if reason.is_some() == self.failing {
+            return;
+        }
+        self.failing = reason.is_some();
+        let folder = self.folder.display();
+        match reason {
+            Some(refusal) => {
+                let reason = refusal.message.as_deref().unwrap_or("the disk failed");
+                tracing::error!(%folder, "records are refused, reading goes on: {reason}");
             }
-            Some(_) => {}
-            None if self.failing => {
-                self.failing = false;
-                tracing::info!(folder = %self.folder.display(), "records are taken again");
-            }
-            None => {}
+            None => tracing::info!(%folder, "records are taken again"),
         }
     }
 
@@ -278,7 +277,7 @@ impl<D: Disk> Replicas<D> {
                     let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
                     tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
                 }
-                State::Online(log)
+                State::Online(Box::new(log))
             }
             Err(e) => {
                 tracing::error!(partition = %dir.display(), "offline: {e}");

@@ -53,7 +53,7 @@ pub async fn run(
     };
     let clock = SystemClock::new();
     let mut executor = Executor::open(
-        RealDisk::default(),
+        RealDisk,
         executor_options(&options, addresses),
         clock.now(),
         Box::new(|| u128::from_ne_bytes(random_bytes())),

@@ -102,7 +102,6 @@ macro_rules! apis {
 
         /// A decoded request.
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "moved once from the connection to the executor")]
         pub enum Request {
             $(
                 #[doc = concat!("A request of ", stringify!($name), ".")]
@@ -114,7 +113,6 @@ macro_rules! apis {
 
         /// A response that is to be encoded.
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "moved once from the executor to the connection")]
         pub enum Response {
             $(
                 #[doc = concat!("A response of ", stringify!($name), ".")]
