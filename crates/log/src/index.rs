@@ -34,8 +34,9 @@ impl OffsetIndex {
 
     /// Notes that the batch which ends with `last_offset` begins at `position`.
     pub(crate) fn push(&mut self, last_offset: Offset, position: u64) {
-        self.entries
-            .push((relative(self.base, last_offset), position as u32));
+        if let (Some(offset), Ok(position)) = (relative(self.base, last_offset), u32::try_from(position)) {
+            self.entries.push((offset, position));
+        }
     }
 
     /// Offset and position of the last indexed batch that ends at or before `target`.
@@ -104,9 +105,11 @@ impl TimeIndex {
 
     /// Notes the highest timestamp so far, if it has grown since the last entry.
     pub(crate) fn push(&mut self, max: MaxTimestamp) {
-        if max.timestamp.0 > self.entries.last().map_or(-1, |(timestamp, _)| *timestamp) {
-            self.entries
-                .push((max.timestamp.0, relative(self.base, max.offset)));
+        let newest = self.entries.last().map_or(-1, |(timestamp, _)| *timestamp);
+        if max.timestamp.0 > newest
+            && let Some(offset) = relative(self.base, max.offset)
+        {
+            self.entries.push((max.timestamp.0, offset));
         }
     }
 
@@ -218,8 +221,9 @@ fn offset_entry([a, b, c, d, position @ ..]: &[u8; OFFSET_ENTRY]) -> (u32, u32) 
     )
 }
 
-fn relative(base: Offset, offset: Offset) -> u32 {
-    u32::try_from(offset.0 - base.0).expect("a segment spans less than 2^31 offsets")
+/// Less the base offset. `None` in a segment that spans more than an index can say; ours never do.
+fn relative(base: Offset, offset: Offset) -> Option<u32> {
+    u32::try_from(offset.0.checked_sub(base.0)?).ok()
 }
 
 fn absolute(base: Offset, relative: u32) -> Offset {

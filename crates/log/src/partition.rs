@@ -4,6 +4,7 @@ mod append;
 mod check;
 mod flush;
 mod open;
+mod opening;
 mod read;
 mod retention;
 mod time;

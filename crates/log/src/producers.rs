@@ -30,7 +30,7 @@ impl BatchMemory {
     }
 
     pub(crate) fn base_offset(&self) -> Offset {
-        self.last_offset.plus(-i64::from(self.offset_delta))
+        Offset(self.last_offset.0.saturating_sub(i64::from(self.offset_delta)))
     }
 }
 

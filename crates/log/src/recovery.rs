@@ -7,9 +7,11 @@ use record::Offset;
 pub enum Trust {
     /// It was closed: the clean-shutdown marker was there. Nothing is scanned.
     CleanStop,
-    /// The process ended in whatever way, but the kernel runs since before: all that was written
-    /// is in the page cache or on disk, and only the last write can be unfinished. The active
-    /// segment is scanned.
+    /// The process ended in whatever way, but the kernel has run since the partition was last
+    /// opened completely: all that was written is in the page cache or on disk, and only the last
+    /// write can be unfinished. The active segment is scanned. Whoever keeps the boot's id must
+    /// write it only after *all* partitions have been opened: a recovery that was itself
+    /// interrupted is no such opening.
     SameBoot,
     /// Nothing is known; the power may have failed. Everything behind the recovery point is
     /// scanned.

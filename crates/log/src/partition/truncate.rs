@@ -13,7 +13,7 @@ use crate::scanner::Scanner;
 use crate::segment::Active;
 
 /// Where a log is to be cut.
-struct Cut {
+struct CutPoint {
     /// Index of the segment, and its base offset.
     index: usize,
     base: Offset,
@@ -36,8 +36,8 @@ impl<D: Disk> Partition<D> {
             return Err(LogError::OutOfRange { offset, start, end });
         }
         if offset < end {
-            let cut = self.plan_cut(offset)?;
-            let done = self.carry_out(cut);
+            let point = self.plan_cut(offset)?;
+            let done = self.carry_out(point);
             self.or_offline(done)?;
         }
         Ok(self.active.end)
@@ -45,7 +45,7 @@ impl<D: Disk> Partition<D> {
 
     /// Finds where the log is to be cut, and sees to it that nothing on disk claims more than will
     /// be there. Where this fails the partition is as before.
-    fn plan_cut(&mut self, offset: Offset) -> Result<Cut, LogError> {
+    fn plan_cut(&mut self, offset: Offset) -> Result<CutPoint, LogError> {
         let index = self.segment_of(offset);
         let source = self.source(index)?;
         let base = source.base;
@@ -60,7 +60,7 @@ impl<D: Disk> Partition<D> {
             self.folder.write_offset(RECOVERY_POINT, base, true)?;
             self.durable.recovery_point = base;
         }
-        Ok(Cut {
+        Ok(CutPoint {
             index,
             base,
             position,
@@ -71,12 +71,12 @@ impl<D: Disk> Partition<D> {
     /// Removes what lies behind the cut, from the end.
     fn carry_out(
         &mut self,
-        Cut {
+        CutPoint {
             index,
             base,
             position,
             end,
-        }: Cut,
+        }: CutPoint,
     ) -> Result<(), LogError> {
         let io = |source| LogError::Io {
             path: self.folder.part(Part::Log, base),
