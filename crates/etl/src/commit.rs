@@ -175,30 +175,38 @@ impl<D: Disk> Job<D> {
         Ok((table, Encoder::new(schema, &["offset", "key", "value"]), rows))
     }
 
+    /// Encodes all columns of all files in parallel, then writes file after file.
     fn stage_files(
         &self,
         staging: &mut Staging<D>,
-        tasks: Vec<FileTask<'_>>,
+        files: Vec<FileTask<'_>>,
     ) -> Result<SinkProgress, EtlError> {
-        let encoded = parallel(self.settings.threads, tasks, |task| {
-            let rows = task
+        let failed = |file: &FileTask<'_>, error| EtlError::columns(file.table.as_str(), error);
+        let (mut unfinished, mut columns) = (Vec::new(), Vec::new());
+        for file in &files {
+            let (writer, tasks) = file.encoder.begin().map_err(|error| failed(file, error))?;
+            unfinished.push((writer, tasks.len()));
+            columns.extend(tasks.into_iter().map(|task| (task, file)));
+        }
+        let chunks = parallel(self.settings.threads, columns, |(task, file)| {
+            task.encode(&file.batches).map_err(|error| failed(file, error))
+        });
+        let mut chunks = chunks.into_iter();
+        let mut sink = SinkProgress::default();
+        for (file, (writer, columns)) in files.iter().zip(unfinished) {
+            let chunks: Vec<_> = chunks.by_ref().take(columns).collect::<Result<_, _>>()?;
+            let bytes = writer.finish(chunks).map_err(|error| failed(file, error))?;
+            let rows = file
                 .batches
                 .iter()
                 .map(|batch| batch.num_rows() as u64)
                 .sum::<u64>();
-            let bytes = task.encoder.encode(&task.batches);
-            bytes
-                .map(|bytes| (task.table, task.day, rows, bytes))
-                .map_err(|e| EtlError::columns(task.table.as_str(), e))
-        });
-        let mut sink = SinkProgress::default();
-        for file in encoded {
-            let (table, day, rows, bytes) = file?;
-            let mut staged = staging.data_file(table, date(table.as_str(), day)?)?;
-            staged.write_all(&bytes).map_err(|source| EtlError::Write {
-                what: format!("a file of table {table}"),
-                source,
-            })?;
+            let table = file.table;
+            let mut staged = staging.data_file(table, date(table.as_str(), file.day)?)?;
+            let what = || format!("a file of table {table}");
+            staged
+                .write_all(&bytes)
+                .map_err(|source| EtlError::Write { what: what(), source })?;
             staged.finish(rows)?;
             self.settings.fail_points.pass("etl.data_file")?;
             sink.num_output_rows += rows;

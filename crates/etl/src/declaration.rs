@@ -196,14 +196,12 @@ pub fn check_tables(tables: &[TableDeclaration]) -> Result<(), EtlError> {
             table: table.to_owned(),
             what,
         };
-        if table.is_empty()
-            || !table
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        {
-            return Err(mistake(
-                "a table's name is 1 to 60 lower-case letters, digits and `_`".into(),
-            ));
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let begins = table.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+        if !begins || table.len() > 60 || !table.bytes().all(allowed) {
+            let rule =
+                "a table's name is 1 to 60 lower-case letters, digits and `_`, and begins with a letter";
+            return Err(mistake(rule.into()));
         }
         if !names.insert(table) {
             return Err(mistake("the name is taken".into()));

@@ -177,6 +177,9 @@ pub(crate) fn quarantine_schema() -> SchemaRef {
     ]))
 }
 
+/// Bytes of one record batch of quarantined records: Arrow's columns end at 2 GiB.
+const QUARANTINE_BATCH: usize = 256 << 20;
+
 /// Quarantined records, in the folder of the day of reading. `tables` are name and topic by the
 /// place of the source table.
 pub(crate) fn quarantine_rows(
@@ -185,27 +188,48 @@ pub(crate) fn quarantine_rows(
     rejected: &[Rejected],
     ingested: Timestamp,
 ) -> Result<ByDay, ArrowError> {
-    if rejected.is_empty() {
-        return Ok(ByDay::new());
-    }
     let ingested = ingested.0.saturating_mul(1000);
-    let (mut names, mut topics) = (StringBuilder::new(), StringBuilder::new());
+    let mut batches = Vec::new();
+    let mut rest = rejected;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|row| {
+            bytes += row.key.as_ref().map_or(0, Vec::len) + row.value.as_ref().map_or(0, Vec::len);
+            bytes <= QUARANTINE_BATCH
+        });
+        let (now, later) = rest.split_at(fits.count().max(1));
+        batches.push(quarantine_batch(schema, tables, now, ingested)?);
+        rest = later;
+    }
+    Ok(if batches.is_empty() {
+        ByDay::new()
+    } else {
+        ByDay::from([(EventTime(ingested).day(), batches)])
+    })
+}
+
+fn quarantine_batch(
+    schema: &SchemaRef,
+    tables: &[(&str, &str)],
+    rejected: &[Rejected],
+    ingested: i64,
+) -> Result<RecordBatch, ArrowError> {
+    let text = |of: &dyn Fn(&Rejected) -> String| -> ArrayRef {
+        let mut builder = StringBuilder::new();
+        rejected.iter().for_each(|row| builder.append_value(of(row)));
+        Arc::new(builder.finish())
+    };
     let (mut keys, mut values) = (BinaryBuilder::new(), BinaryBuilder::new());
-    let (mut verdicts, mut reasons) = (StringBuilder::new(), StringBuilder::new());
     for row in rejected {
-        let (table, topic) = tables[row.table];
-        names.append_value(table);
-        topics.append_value(topic);
         keys.append_option(row.key.as_deref());
         values.append_option(row.value.as_deref());
-        verdicts.append_value(verdict_name(row.verdict));
-        reasons.append_value(&row.reason);
     }
     let known = |t: Timestamp| (t.0 >= 0).then(|| t.0.saturating_mul(1000));
     let timestamps: TimestampMicrosecondArray = rejected.iter().map(|row| known(row.timestamp)).collect();
+    let ingested = TimestampMicrosecondArray::from(vec![ingested; rejected.len()]);
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(names.finish()),
-        Arc::new(topics.finish()),
+        text(&|row| tables[row.table].0.to_owned()),
+        text(&|row| tables[row.table].1.to_owned()),
         Arc::new(Int32Array::from_iter_values(
             rejected.iter().map(|row| row.partition.0),
         )),
@@ -215,12 +239,11 @@ pub(crate) fn quarantine_rows(
         Arc::new(timestamps.with_timezone("UTC")),
         Arc::new(keys.finish()),
         Arc::new(values.finish()),
-        Arc::new(verdicts.finish()),
-        Arc::new(reasons.finish()),
-        Arc::new(TimestampMicrosecondArray::from(vec![ingested; rejected.len()]).with_timezone("UTC")),
+        text(&|row| verdict_name(row.verdict).to_owned()),
+        text(&|row| row.reason.clone()),
+        Arc::new(ingested.with_timezone("UTC")),
     ];
-    let batch = RecordBatch::try_new(schema.clone(), columns)?;
-    Ok(ByDay::from([(EventTime(ingested).day(), vec![batch])]))
+    RecordBatch::try_new(schema.clone(), columns)
 }
 
 fn verdict_name(verdict: Verdict) -> &'static str {

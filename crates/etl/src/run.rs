@@ -15,6 +15,7 @@ use crate::declaration::{TableDeclaration, check_tables};
 use crate::job::{Job, OpenLake};
 use crate::kafka::KafkaSource;
 use crate::payload::Position;
+use crate::recover::Cluster;
 use crate::source::{EventSource, Plan, TopicPartition};
 use crate::stopwatch::Stopwatch;
 use crate::telling::Teller;
@@ -23,6 +24,8 @@ use crate::{EtlError, Progress, Settings};
 /// Between two attempts while brokers are away or the disk is full.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// In a silence: between two looks whether the brokers are still there.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// What a running ETL tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,7 +130,8 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
     mut tell: impl FnMut(Event) + Send,
 ) -> Result<(), EtlError> {
     check_tables(&settings.tables)?;
-    let mut pause = FIRST_PAUSE;
+    settings.check()?;
+    let mut backoff = Backoff(FIRST_PAUSE);
     loop {
         let began = Instant::now();
         let session = Session {
@@ -135,24 +139,56 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
             settings: settings.clone(),
             world: world.clone(),
         };
-        match session.run(&mut source, &mut stop, &mut tell).await {
-            Err(error) if error.is_retriable() => {
-                if began.elapsed() > LONGEST_PAUSE {
-                    pause = FIRST_PAUSE;
-                }
-                tracing::warn!(retry_ms = pause.as_millis() as u64, "the ETL waits: {error}");
-                tell(Event::Waiting {
-                    reason: error.to_string(),
-                    pause,
-                });
-            }
+        let error = match session.run(&mut source, &mut stop, &mut tell).await {
+            Err(error) if error.is_retriable() => error,
             done => return done,
+        };
+        if began.elapsed() > LONGEST_PAUSE {
+            backoff = Backoff(FIRST_PAUSE);
         }
         tokio::select! {
-            () = sleep(pause) => {}
+            () = backoff.wait(&error, &mut tell) => {}
             () = stopping(&mut stop) => return Ok(()),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The pause before the next attempt: it grows.
+struct Backoff(Duration);
+
+impl Backoff {
+    /// Says what is waited for, and waits.
+    async fn wait(&mut self, error: &EtlError, tell: &mut impl FnMut(Event)) {
+        let pause = self.0;
+        tracing::warn!(retry_ms = pause.as_millis() as u64, "the ETL waits: {error}");
+        tell(Event::Waiting {
+            reason: error.to_string(),
+            pause,
+        });
+        sleep(pause).await;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Tells which partitions nobody speaks for, so that silence is not taken for idleness.
+fn tell_silent<D: Disk>(job: &Job<D>, plan: &Plan, tell: &mut impl FnMut(Event)) {
+    let silent = job
+        .positions()
+        .into_keys()
+        .filter(|key| !plan.ends.contains_key(key));
+    let silent: Vec<String> = silent
+        .map(|(topic, partition)| format!("{topic}-{partition}"))
+        .collect();
+    if !silent.is_empty() {
+        let reason = format!(
+            "no broker answers for {}: what they hold is read when it is back",
+            silent.join(", ")
+        );
+        tracing::warn!("the ETL waits: {reason}");
+        tell(Event::Waiting {
+            reason,
+            pause: LOOK_EVERY,
+        });
     }
 }
 
@@ -186,7 +222,7 @@ impl<D: Disk> Session<D> {
         tell: &mut (impl FnMut(Event) + Send),
     ) -> Result<(), EtlError> {
         let job = tokio::select! {
-            job = self.open(source) => job?,
+            job = self.open(source, tell) => job?,
             () = stopping(stop) => return Ok(()),
         };
         source.assign(&job.positions());
@@ -208,6 +244,7 @@ impl<D: Disk> Session<D> {
             if gathering.queue.is_empty() {
                 tokio::select! {
                     fetched = source.fetch() => gathering.queue = fetched?,
+                    () = sleep(LOOK_EVERY) => tell_silent(&gathering.job, &source.plan().await?, tell),
                     () = stopping(stop) => return Ok(()),
                 }
             }
@@ -226,11 +263,29 @@ impl<D: Disk> Session<D> {
         }
     }
 
-    /// Opens the lake, looks at the topics, and restores the state.
-    async fn open<S: EventSource>(&self, source: &mut S) -> Result<Job<D>, EtlError> {
+    /// Opens the lake, looks at the topics, and restores the state. The lake stays locked while
+    /// brokers or topics are waited for.
+    async fn open<S: EventSource>(
+        &self,
+        source: &mut S,
+        tell: &mut (impl FnMut(Event) + Send),
+    ) -> Result<Job<D>, EtlError> {
         let (disk, settings) = (self.disk.clone(), self.settings.clone());
         let (now, random) = ((self.world.now)(), (self.world.random)()?);
         let lake = blocking(move || OpenLake::open(disk, &settings, now, random)).await??;
+        let mut backoff = Backoff(FIRST_PAUSE);
+        let cluster = loop {
+            match self.look(source, &lake).await {
+                Err(error) if error.is_retriable() => backoff.wait(&error, tell).await,
+                looked => break looked?,
+            }
+        };
+        let (settings, now) = (self.settings.clone(), (self.world.now)());
+        blocking(move || lake.start(settings, &cluster, now)).await?
+    }
+
+    /// Looks at the declared topics, which must all be there.
+    async fn look<S: EventSource>(&self, source: &mut S, lake: &OpenLake<D>) -> Result<Cluster, EtlError> {
         let sources = || {
             self.settings.tables.iter().filter_map(|table| match table {
                 TableDeclaration::Source(source) => Some(source),
@@ -239,16 +294,13 @@ impl<D: Disk> Session<D> {
         };
         let topics: Vec<String> = sources().map(|source| source.topic.clone()).collect();
         let cluster = source.describe(&topics, &lake.committed()).await?;
-        for declared in sources() {
-            if !cluster.topics.contains_key(&declared.topic) {
-                return Err(EtlError::TopicMissing {
-                    table: declared.table.clone(),
-                    topic: declared.topic.clone(),
-                });
+        match sources().find(|declared| !cluster.topics.contains_key(&declared.topic)) {
+            None => Ok(cluster),
+            Some(missing) => {
+                let (table, topic) = (missing.table.clone(), missing.topic.clone());
+                Err(EtlError::TopicMissing { table, topic })
             }
         }
-        let settings = self.settings.clone();
-        blocking(move || lake.start(settings, &cluster, now)).await?
     }
 }
 

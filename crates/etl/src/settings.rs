@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::EtlError;
 use crate::declaration::{TableDeclaration, default_tables};
 use crate::fail_point::FailPoints;
 
@@ -46,5 +47,14 @@ impl Settings {
             retain: Duration::from_secs(3600),
             fail_points: FailPoints::none(),
         }
+    }
+
+    /// Arrow's text columns end at 2 GiB: an epoch, and one batch beyond it, must fit.
+    pub(crate) fn check(&self) -> Result<(), EtlError> {
+        if self.epoch_bytes == 0 || self.epoch_bytes > 1 << 30 || self.epoch_records == 0 {
+            let wrong = "the budget of an epoch must be at least one record and at most 1 GiB";
+            return Err(EtlError::Setting(wrong.into()));
+        }
+        Ok(())
     }
 }

@@ -3,10 +3,11 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 /// How the columns of a table are encoded.
@@ -14,6 +15,16 @@ use parquet::schema::types::ColumnPath;
 pub(crate) struct Encoder {
     schema: SchemaRef,
     properties: WriterProperties,
+}
+
+/// A file that waits for its columns. It lies in memory: an epoch is bounded.
+pub(crate) struct Unfinished(SerializedFileWriter<Vec<u8>>);
+
+/// One column of a file, to be encoded by any thread.
+pub(crate) struct ColumnTask {
+    schema: SchemaRef,
+    column: usize,
+    writer: ArrowColumnWriter,
 }
 
 impl Encoder {
@@ -39,13 +50,48 @@ impl Encoder {
         }
     }
 
-    /// One file's bytes. An epoch is bounded, so its files fit into memory.
-    pub(crate) fn encode(&self, batches: &[RecordBatch]) -> Result<Vec<u8>, ParquetError> {
+    /// Begins a file of one row group. The tasks are its columns, in their order.
+    pub(crate) fn begin(&self) -> Result<(Unfinished, Vec<ColumnTask>), ParquetError> {
         let options = ArrowWriterOptions::new().with_properties(self.properties.clone());
-        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), self.schema.clone(), options)?;
-        for batch in batches {
-            writer.write(batch)?;
-        }
-        writer.into_inner()
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), self.schema.clone(), options)?;
+        let (file, factory) = writer.into_serialized_writer()?;
+        let task = |(column, writer)| ColumnTask {
+            schema: self.schema.clone(),
+            column,
+            writer,
+        };
+        let tasks = factory
+            .create_column_writers(0)?
+            .into_iter()
+            .enumerate()
+            .map(task);
+        Ok((Unfinished(file), tasks.collect()))
     }
 }
+
+impl ColumnTask {
+    /// Encodes the column of all batches. No column is nested: each has one leaf.
+    pub(crate) fn encode(mut self, batches: &[RecordBatch]) -> Result<ArrowColumnChunk, ParquetError> {
+        for batch in batches {
+            for leaf in compute_leaves(self.schema.field(self.column), batch.column(self.column))? {
+                self.writer.write(&leaf)?;
+            }
+        }
+        self.writer.close()
+    }
+}
+
+impl Unfinished {
+    /// The file's bytes; the chunks in the order of the columns.
+    pub(crate) fn finish(mut self, chunks: Vec<ArrowColumnChunk>) -> Result<Vec<u8>, ParquetError> {
+        let mut row_group = self.0.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+        self.0.into_inner()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -364,7 +364,7 @@ async fn killed_at_every_fail_point() {
     let mut reached = Vec::new();
     for point in FailPoints::names() {
         for passage in [1, 5] {
-            let rig = Rig::new(23, 60);
+            let rig = Rig::new(23, 40);
             if rig.run(FailPoints::fail_at(point, passage)).await.is_err() {
                 reached.push(point);
             }
@@ -389,7 +389,7 @@ async fn killed_at_steps_of_the_disk() {
         rig.run(FailPoints::none()).await.unwrap();
         rig.disk.steps()
     };
-    for step in (1..steps).step_by(37) {
+    for step in (1..steps).step_by(61) {
         let mut rig = Rig::new(5, 40);
         for more in [step, 31] {
             rig.disk.stop_within(rig.disk.steps() + more);
@@ -431,6 +431,39 @@ async fn a_second_etl_stops() {
     assert!(message.contains("there can be only one"), "{message}");
     drop(lake);
     rig.run(FailPoints::none()).await.unwrap();
+}
+
+/// Also while the first one only waits for its topics.
+#[tokio::test(start_paused = true)]
+async fn a_waiting_etl_keeps_its_lake() {
+    let mut rig = Rig::new(4, 20);
+    let iot = rig.topics.topics.remove("iot").unwrap();
+    let (told, mut waits) = watch::channel(0);
+    let (drained, _) = watch::channel(false);
+    let (_stop, stopped) = watch::channel(false);
+    let source = MemorySource::new(rig.topics.clone(), 3, Arc::new(drained));
+    let tell = move |event: Event| {
+        if let Event::Waiting { reason, .. } = event {
+            assert!(
+                reason.contains("topic iot of table iot does not exist"),
+                "{reason}"
+            );
+            told.send_modify(|count| *count += 1);
+        }
+    };
+    let first = tokio::spawn(drive(
+        rig.disk.clone(),
+        rig.settings.clone(),
+        source,
+        rig.world(),
+        stopped,
+        tell,
+    ));
+    waits.wait_for(|count| *count == 2).await.unwrap();
+    rig.topics.topics.insert("iot".into(), iot);
+    let message = rig.run(FailPoints::none()).await.unwrap_err().to_string();
+    assert!(message.contains("there can be only one"), "{message}");
+    first.abort();
 }
 
 #[tokio::test]
