@@ -16,6 +16,8 @@ pub(crate) struct Oracle {
     broker_epochs: BTreeMap<BrokerId, BrokerEpoch>,
     /// Who led an epoch: a broker's start, not just a broker.
     led: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, u64)>,
+    /// The same as committed metadata says it, by broker epochs.
+    committed_leaders: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, BrokerEpoch)>,
     producer_ids: BTreeSet<ProducerId>,
     created: BTreeMap<TopicId, String>,
 }
@@ -68,6 +70,30 @@ impl Oracle {
                 ));
             }
             *known = registered.epoch;
+        }
+        self.committed_leaders(metadata)
+    }
+
+    /// An epoch of a partition has one leader, in one registration.
+    fn committed_leaders(&mut self, metadata: &Metadata) -> Result<(), String> {
+        for topic in metadata.topics.values() {
+            for (place, partition) in (0..).zip(&topic.partitions) {
+                let Some(leader) = partition.leader else { continue };
+                let Some(registered) = metadata.brokers.get(&leader) else {
+                    continue;
+                };
+                let key = (topic.id, PartitionIndex(place), partition.leader_epoch);
+                let now = (leader, registered.epoch);
+                let known = *self.committed_leaders.entry(key).or_insert(now);
+                if known != now {
+                    let (name, epoch) = (&topic.name, partition.leader_epoch);
+                    return Err(format!(
+                        "epoch {epoch} of {name}-{place} has two leaders: broker {} (epoch {}) and broker {} \
+                         (epoch {})",
+                        known.0, known.1, now.0, now.1
+                    ));
+                }
+            }
         }
         Ok(())
     }

@@ -34,14 +34,13 @@ pub struct Summary {
 /// # Errors
 /// The first promise that was broken.
 pub fn run(seed: u64, bug: Option<Bug>) -> Result<Summary, Failure> {
+    let (result, story) = tell(seed, bug);
+    result.map_err(|reason| Failure { seed, reason, story })
+}
+
+/// Runs one seed, and tells what happened in any case.
+pub fn tell(seed: u64, bug: Option<Bug>) -> (Result<Summary, String>, String) {
     let mut world = world::World::new(seed, bug);
     let result = caught(|| world.run()).unwrap_or_else(Err);
-    match result {
-        Ok(()) => Ok(world.summary()),
-        Err(reason) => Err(Failure {
-            seed,
-            reason,
-            story: world.into_story(),
-        }),
-    }
+    (result.map(|()| world.summary()), world.into_story())
 }

@@ -83,14 +83,20 @@ impl Settings {
     /// The first run that broke a promise.
     pub fn run(&self, mut tell: impl FnMut(String)) -> Result<(), Failure> {
         if let Some(seed) = self.one {
-            tell(self.run_one(seed)?);
-            return Ok(());
+            let (summary, story) = self.tell_one(seed);
+            return match summary {
+                Ok(summary) => {
+                    tell(format!("{story}seed {seed}: {summary}"));
+                    Ok(())
+                }
+                Err(reason) => Err(Failure { seed, reason, story }),
+            };
         }
         let mut from = self.from;
         let end = self.from.saturating_add(self.seeds);
         while from < end {
             let to = from.saturating_add(PROGRESS).min(end);
-            if let Some(failure) = run_seeds(from..to, |seed| self.run_one(seed).map(|_| ())).failure {
+            if let Some(failure) = run_seeds(from..to, |seed| self.run_one(seed)).failure {
                 return Err(failure);
             }
             tell(format!("seeds {from} to {} kept all promises", to - 1));
@@ -113,10 +119,23 @@ impl Settings {
         format!("--world {world} --seed {seed}{bug}")
     }
 
-    fn run_one(&self, seed: u64) -> Result<String, Failure> {
+    fn run_one(&self, seed: u64) -> Result<(), Failure> {
         match self.world {
-            World::Quorum => quorum::run(seed, self.bug).map(|summary| format!("seed {seed}: {summary:?}")),
-            World::Brokers => brokers::run(seed, self.bug).map(|summary| format!("seed {seed}: {summary:?}")),
+            World::Quorum => quorum::run(seed, self.bug).map(|_| ()),
+            World::Brokers => brokers::run(seed, self.bug).map(|_| ()),
+        }
+    }
+
+    fn tell_one(&self, seed: u64) -> (Result<String, String>, String) {
+        match self.world {
+            World::Quorum => {
+                let (summary, story) = quorum::tell(seed, self.bug);
+                (summary.map(|s| format!("{s:?}")), story)
+            }
+            World::Brokers => {
+                let (summary, story) = brokers::tell(seed, self.bug);
+                (summary.map(|s| format!("{s:?}")), story)
+            }
         }
     }
 }

@@ -149,6 +149,7 @@ impl World {
                 return Ok(());
             };
             let init = InitProducerIdRequest::default()
+                .with_transactional_id(None)
                 .with_transaction_timeout_ms(60_000)
                 .with_producer_id((-1).into())
                 .with_producer_epoch(-1);

@@ -5,7 +5,7 @@ use crate::run_seeds;
 
 #[test]
 fn promises_are_kept() {
-    let runs = run_seeds(0..20, |seed| run(seed, None).map(|_| ()));
+    let runs = run_seeds(0..40, |seed| run(seed, None).map(|_| ()));
     if let Some(failure) = runs.failure {
         panic!("{failure}");
     }
@@ -22,8 +22,33 @@ fn a_seed_gives_the_same_run_again() {
 
 #[test]
 fn mistakes_are_found() {
-    for (bug, seeds) in [(Bug::ApplyUncommitted, 20), (Bug::ReuseProducerIds, 20)] {
+    let within = [
+        (Bug::ApplyUncommitted, 10),
+        (Bug::ReuseProducerIds, 30),
+        (Bug::AnswerBeforeCommit, 30),
+        (Bug::KeepLeaderEpoch, 10),
+    ];
+    for (bug, seeds) in within {
         let runs = run_seeds(0..seeds, |seed| run(seed, Some(bug)).map(|_| ()));
         assert!(runs.failure.is_some(), "{bug:?} was not found in {seeds} seeds");
     }
+}
+
+#[test]
+fn runs_are_about_something() {
+    let runs: Vec<_> = (0..20)
+        .map(|seed| run(seed, None).expect("promises are kept"))
+        .collect();
+    assert!(
+        runs.iter().map(|r| r.crashes).sum::<u64>() > 40,
+        "crashes: {runs:?}"
+    );
+    assert!(
+        runs.iter().map(|r| r.power_losses).sum::<u64>() > 5,
+        "power losses: {runs:?}"
+    );
+    assert!(
+        runs.iter().map(|r| r.records).sum::<usize>() > 500,
+        "records: {runs:?}"
+    );
 }

@@ -61,6 +61,10 @@ pub(super) struct Broker {
     start: u64,
     pub(super) paused_until: Millis,
     pub(super) disk: SimDisk,
+    /// The disk is full, or was and the executor hasn't noticed that it isn't: what it wants to write
+    /// waits, and what its node believes is not yet promised to anybody.
+    pub(super) full: bool,
+    pub(super) room: bool,
 }
 
 /// One direction of a connection keeps its order.
@@ -128,6 +132,8 @@ impl World {
             start: 0,
             paused_until: Millis(0),
             disk: SimDisk::new(),
+            full: false,
+            room: true,
         };
         Self {
             random,
@@ -211,7 +217,9 @@ impl World {
             }
             Happening::Room(id) => {
                 self.tell(format!("{id} has room on its disk again"));
-                self.brokers[&id].disk.set_capacity(None);
+                let broker = self.broker(id);
+                broker.disk.set_capacity(None);
+                broker.room = true;
                 Ok(())
             }
             Happening::Client => self.client(),
@@ -233,7 +241,12 @@ impl World {
         self.schedule.after(TICK.0 + jitter, Happening::Tick(id, start));
         match self.is_paused(id) {
             true => Ok(()),
-            false => self.input(id, Input::Tick),
+            false => {
+                self.input(id, Input::Tick)?;
+                let broker = self.broker(id);
+                broker.full &= !broker.room;
+                Ok(())
+            }
         }
     }
 
@@ -312,7 +325,7 @@ impl World {
     pub(super) fn crash(&mut self, id: BrokerId) {
         if self.stop(id) {
             let disk = self.brokers[&id].disk.after_kill();
-            self.broker(id).disk = disk;
+            self.replace_disk(id, disk);
             let longest = if self.random.chance(500) {
                 300
             } else {
@@ -336,10 +349,16 @@ impl World {
                 .disk
                 .after_power_loss(|of| random.below(of as u64) as usize);
             self.random = random;
-            self.broker(id).disk = disk;
+            self.replace_disk(id, disk);
             let back = self.random.between(1, 1_000);
             self.schedule.after(back, Happening::Start(id));
         }
+    }
+
+    fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
+        let broker = self.broker(id);
+        broker.disk = disk;
+        (broker.full, broker.room) = (false, true);
     }
 
     fn stop(&mut self, id: BrokerId) -> bool {
@@ -439,6 +458,9 @@ impl World {
         }
         let before = executor.metadata().applied;
         let outputs = executor.on(input, clock);
+        if dies.is_some() && !broker.disk.is_stopped() {
+            broker.disk.stop_before(u64::MAX);
+        }
         if broker.disk.is_stopped() {
             self.crash(id);
             return Ok(());
@@ -447,7 +469,7 @@ impl World {
         if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
             self.oracle.leads(id, controller.epoch)?;
         }
-        if metadata.applied != before {
+        if metadata.applied != before && !broker.full {
             self.oracle.applied(id, before, metadata)?;
         }
         for output in outputs {
