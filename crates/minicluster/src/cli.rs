@@ -105,6 +105,15 @@ impl Shared {
         Settings::load(sources).map_err(|error| Failure::new(Code::Configuration, error))
     }
 
+    /// The flags that lead another command to the same platform once it runs.
+    pub(crate) fn place(&self) -> Vec<OsString> {
+        Self {
+            settings: Vec::new(),
+            ..self.clone()
+        }
+        .arguments()
+    }
+
     /// The same flags again, for another process in the same folder.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();

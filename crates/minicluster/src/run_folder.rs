@@ -57,6 +57,8 @@ pub(crate) struct SupervisorRecord {
     pub(crate) process: Process,
     /// When it began.
     pub(crate) since: Timestamp,
+    /// Where clients reach its brokers.
+    pub(crate) bootstrap: Vec<String>,
     /// Whether everything was ready once.
     pub(crate) ready: bool,
     /// How often each service was started again, by name.
@@ -142,7 +144,16 @@ impl RunFolder {
     }
 
     /// Records that this process is the service.
+    ///
+    /// # Errors
+    /// If another process is.
     pub(crate) fn record_service(&self, service: Service) -> Outcome {
+        let mut running = self.running_services()?.into_iter();
+        if let Some((_, record)) = running.find(|(other, _)| *other == service) {
+            let pid = record.process.pid;
+            let message = format!("{service} is already running here, pid {pid}: it must stop first");
+            return Err(Failure::new(Code::Conflict, message));
+        }
         let record = ServiceRecord {
             process: Process::current()?,
             since: Timestamp::now(),

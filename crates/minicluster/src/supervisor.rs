@@ -52,7 +52,7 @@ pub(crate) struct Supervisor {
     /// When each process was started, for the line that says how long it took.
     starts: BTreeMap<Service, Instant>,
     /// What is printed once everything is ready.
-    summary: fn(&Settings) -> String,
+    summary: String,
 }
 
 impl Supervisor {
@@ -61,13 +61,14 @@ impl Supervisor {
         run: RunFolder,
         program: PathBuf,
         flags: Vec<OsString>,
-        summary: fn(&Settings) -> String,
+        summary: String,
     ) -> Outcome<Self> {
         let (tell, told) = mpsc::channel(64);
         let (topics_sender, topics) = mpsc::channel(1);
         let record = SupervisorRecord {
             process: Process::current()?,
             since: Timestamp::now(),
+            bootstrap: settings.bootstrap(),
             ready: false,
             restarts: BTreeMap::new(),
         };
@@ -135,7 +136,7 @@ impl Supervisor {
                     Action::AnnounceReady => {
                         self.record.ready = true;
                         self.run.record_supervisor(&self.record)?;
-                        output::data(&(self.summary)(&self.settings));
+                        output::data(&self.summary);
                     }
                     Action::Report(line) => output::progress(&line),
                     Action::Finish(ending) => return Ok(Some(ending)),

@@ -2,27 +2,36 @@
 
 use std::time::Duration;
 
-use client::{Client, NewTopic};
+use client::{Client, ClientError, NewTopic};
 use config::Settings;
 
 use crate::failure::{Code, Failure, Outcome};
+use crate::run_folder::RunFolder;
 
 /// How long brokers that have just started may take to agree on a topic.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A client of the platform's brokers.
+/// A client of the platform's brokers, wherever the running supervisor has put them.
 ///
 /// # Errors
 /// Exit code 4 if no broker answers.
 pub(crate) async fn connect(settings: &Settings) -> Outcome<Client> {
+    let running = RunFolder::new(&settings.folders).running_supervisor()?;
+    let bootstrap = running.map_or_else(|| settings.bootstrap(), |record| record.bootstrap);
     let options = client::Options {
         client_id: "minicluster-cli".to_owned(),
         connect_timeout: Duration::from_secs(3),
-        ..client::Options::new(settings.bootstrap())
+        ..client::Options::new(bootstrap.clone())
     };
-    Client::connect(options).await.map_err(|error| {
-        let hint = "is it running? `minicluster up` starts it";
-        Failure::new(Code::NotRunning, format!("{error}; {hint}"))
+    Client::connect(options).await.map_err(|error| match error {
+        ClientError::Unreachable { .. } => Failure::new(
+            Code::NotRunning,
+            format!(
+                "no broker answers at {}: `minicluster up` starts them",
+                bootstrap.join(", ")
+            ),
+        ),
+        error => error.into(),
     })
 }
 

@@ -28,6 +28,7 @@ pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {
     let program = std::env::current_exe()
         .map_err(|error| Failure::plain(format!("cannot find this program again: {error}")))?;
     output::progress(&format!("starting in {}", settings.folders.data().display()));
+    let summary = summary(&settings, &this_command(shared));
     Supervisor::new(settings, run, program, shared.arguments(), summary)?
         .run()
         .await
@@ -68,8 +69,35 @@ fn wanted_ports(settings: &Settings) -> Vec<Wanted> {
     both.collect()
 }
 
+/// How this program was called, so that what is printed can be copied.
+fn this_command(shared: &Shared) -> String {
+    let mut words = vec![
+        std::env::args()
+            .next()
+            .unwrap_or_else(|| "minicluster".to_owned()),
+    ];
+    words.extend(
+        shared
+            .place()
+            .into_iter()
+            .map(|word| word.to_string_lossy().into_owned()),
+    );
+    let plain = |word: &str| {
+        word.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/._-=:,".contains(c))
+    };
+    let quoted = |word: String| {
+        if plain(&word) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// What is printed once everything is ready.
-fn summary(settings: &Settings) -> String {
+fn summary(settings: &Settings, command: &str) -> String {
     let mut text = String::from("\nMinicluster is running. Ctrl-C stops it in order.\n\n");
     let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.
@@ -99,9 +127,13 @@ fn summary(settings: &Settings) -> String {
     );
     let topic = &settings.topics.clickstream;
     text.push_str("\nNext, in another terminal:\n\n");
-    text.push_str("  minicluster sql \"select count(*) from clickstream\"\n");
-    text.push_str("  minicluster status\n");
-    let _ = writeln!(text, "  minicluster consume {topic} --max 3");
+    for arguments in [
+        "sql \"select count(*) from clickstream\"",
+        "status",
+        &format!("consume {topic} --max 3"),
+    ] {
+        let _ = writeln!(text, "  {command} {arguments}");
+    }
     text
 }
 

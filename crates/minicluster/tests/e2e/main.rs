@@ -1,0 +1,10 @@
+//! The platform as its users run it: real processes on free ports in a temporary folder.
+//!
+//! Nothing here uses our own code to check our own code where another way is there: the lake is read by
+//! the `parquet` crate, what the topics hold decides what must be in it, and what the generator counted
+//! must agree with both.
+
+mod lake_files;
+mod platform;
+mod story;
+mod topic_contents;
