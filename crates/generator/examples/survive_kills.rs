@@ -3,7 +3,8 @@
 //!
 //!     cargo run -p minicluster-generator --example survive_kills -- --bootstrap 127.0.0.1:19092 --kills 20
 //!
-//! `--rate N` sets the events a second of each stream (default 2000), `--keep yes` leaves the topics.
+//! `--rate N` sets the events a second of each stream (default 2000), `--seconds N` how long the last run
+//! takes, which isn't killed (default 3), `--keep yes` leaves the topics.
 
 #![expect(clippy::print_stdout, reason = "it is a command that reports to a terminal")]
 #![expect(clippy::print_stderr, reason = "it is a command that reports to a terminal")]
@@ -27,6 +28,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const TOPICS: [&str; 2] = ["clickstream", "iot"];
 const PARTITIONS: i32 = 4;
+/// Seconds of a run that is killed.
+const FOREVER: f64 = 1e6;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Arguments {
@@ -34,7 +37,7 @@ struct Arguments {
     kills: u32,
     rate: f64,
     keep: bool,
-    /// Set for the child: generate into this folder until killed, or for so many seconds.
+    /// Set for the child: generate into this folder.
     folder: Option<PathBuf>,
     seconds: f64,
     suffix: String,
@@ -47,7 +50,7 @@ fn arguments() -> Outcome<Arguments> {
         rate: 2_000.0,
         keep: false,
         folder: None,
-        seconds: f64::MAX,
+        seconds: 3.0,
         suffix: std::process::id().to_string(),
     };
     let mut words = std::env::args().skip(1);
@@ -100,7 +103,7 @@ async fn generate(arguments: &Arguments) -> Outcome {
         stream.topic = topic(&stream.topic, &arguments.suffix);
         stream.per_second = arguments.rate;
     }
-    let seconds = arguments.seconds.min(1e6);
+    let seconds = arguments.seconds;
     let shutdown = async move { tokio::time::sleep(Duration::from_secs_f64(seconds)).await };
     let options = client::Options::new(&arguments.bootstrap);
     let summary = generator::run(settings, options, shutdown, |_| {}).await?;
@@ -126,7 +129,7 @@ async fn survive(arguments: &Arguments) -> Outcome {
     let folder = std::env::temp_dir().join(format!("survive-kills-{}", std::process::id()));
     let mut wait_ms = 300;
     for _ in 0..arguments.kills {
-        let mut child = start(arguments, &folder, None)?;
+        let mut child = start(arguments, &folder, FOREVER)?;
         // Different instants: in the start, while settling, while sending.
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         child.kill()?;
@@ -139,7 +142,7 @@ async fn survive(arguments: &Arguments) -> Outcome {
         .map(|topic| topic.open)
         .sum();
     println!("after {} kills {open} records are open", arguments.kills);
-    let status = start(arguments, &folder, Some(3.0))?.wait()?;
+    let status = start(arguments, &folder, arguments.seconds)?.wait()?;
     if !status.success() {
         return Err("the last run failed".into());
     }
@@ -166,7 +169,7 @@ async fn survive(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-fn start(arguments: &Arguments, folder: &Path, seconds: Option<f64>) -> Outcome<Child> {
+fn start(arguments: &Arguments, folder: &Path, seconds: f64) -> Outcome<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args([
         "--bootstrap",
@@ -178,9 +181,7 @@ fn start(arguments: &Arguments, folder: &Path, seconds: Option<f64>) -> Outcome<
         .args(["--rate", &arguments.rate.to_string()])
         .arg("--folder")
         .arg(folder);
-    if let Some(seconds) = seconds {
-        command.args(["--seconds", &seconds.to_string()]);
-    }
+    command.args(["--seconds", &seconds.to_string()]);
     Ok(command.spawn()?)
 }
 

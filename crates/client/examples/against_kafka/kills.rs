@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use client::{Client, Isolation, Options, Producer, ProducerOptions};
+use client::{Client, Delivery, Isolation, Options, Producer, ProducerOptions};
 use record::PartitionIndex;
 
 use crate::{
@@ -12,51 +12,101 @@ use crate::{
 };
 
 const RECORDS_PER_SECOND: u64 = 2_000;
-/// From one kill to the next; a node is back for half of it.
-const ROUND: Duration = Duration::from_secs(16);
+/// Before a node is killed, and while it is away.
+const SPELL: Duration = Duration::from_secs(4);
+/// How long a node may take to be in sync again.
+const HEALING: Duration = Duration::from_secs(180);
+
+/// Records that flow at a steady rate.
+struct Load {
+    producer: Producer,
+    topic: String,
+    began: Instant,
+    deliveries: Vec<Delivery>,
+}
+
+impl Load {
+    fn new(client: &Client, topic: String) -> Self {
+        // Longer than a slow machine takes to start a node: what counts is that nothing is lost.
+        let options = ProducerOptions {
+            delivery_timeout: HEALING * 2,
+            ..ProducerOptions::default()
+        };
+        let producer = Producer::new(client, options);
+        Self {
+            producer,
+            topic,
+            began: Instant::now(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    async fn flow_for(&mut self, spell: Duration) -> Outcome {
+        let end = Instant::now() + spell;
+        let mut pace = tokio::time::interval(Duration::from_millis(10));
+        while Instant::now() < end {
+            pace.tick().await;
+            let due = self.began.elapsed().as_millis() as u64 * RECORDS_PER_SECOND / 1_000;
+            while (self.deliveries.len() as u64) < due {
+                let number = self.deliveries.len() as u64;
+                self.deliveries
+                    .push(send(&self.producer, &self.topic, None, number).await?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn flow_until_in_sync(&mut self, client: &Client) -> Outcome {
+        let deadline = Instant::now() + HEALING;
+        while !in_sync(client, &self.topic).await? {
+            ensure(Instant::now() < deadline, || {
+                "the replicas don't get in sync again".to_owned()
+            })?;
+            self.flow_for(Duration::from_millis(500)).await?;
+        }
+        Ok(())
+    }
+
+    /// All is acknowledged, and in the topic once and in order.
+    async fn check(self, client: &Client) -> Outcome<u64> {
+        self.producer.close().await;
+        let count = self.deliveries.len() as u64;
+        for delivery in self.deliveries {
+            delivery.await?;
+        }
+        let found = read_all(client, &self.topic, Isolation::ReadUncommitted).await?;
+        exactly_once_in_order(&found, count)?;
+        Ok(count)
+    }
+}
+
+async fn in_sync(client: &Client, topic: &str) -> Outcome<bool> {
+    let metadata = client.metadata(Some(&[topic])).await?;
+    let topic = metadata.topic(topic).ok_or("the topic is gone")?;
+    Ok(topic
+        .partitions
+        .iter()
+        .all(|partition| partition.isr.len() == partition.replicas.len()))
+}
 
 /// Each node dies once while records flow with `acks=all`: none may be lost, doubled or out of order.
 pub(crate) async fn survive(peer: &Peer) -> Outcome {
     let client = Client::connect(Options::new(peer.bootstrap())).await?;
-    let topic = fresh_topic(&client, "kills", 3).await?;
-    let producer = Producer::new(&client, ProducerOptions::default());
-    let began = Instant::now();
-    let mut deliveries = Vec::new();
-    let mut pace = tokio::time::interval(Duration::from_millis(10));
-    let mut actions = vec![];
-    for node in 1..=3_u32 {
-        actions.push((ROUND * (node - 1) + ROUND / 4, node, true));
-        actions.push((ROUND * (node - 1) + ROUND / 2, node, false));
+    let mut load = Load::new(&client, fresh_topic(&client, "kills", 3).await?);
+    for node in 1..=3 {
+        load.flow_for(SPELL).await?;
+        // The script takes a moment; the producer goes on in other threads.
+        tokio::task::block_in_place(|| peer.kill(node))?;
+        println!("{:5.1} s: node {node} killed", load.began.elapsed().as_secs_f32());
+        load.flow_for(SPELL).await?;
+        tokio::task::block_in_place(|| peer.restart(node))?;
+        load.flow_until_in_sync(&client).await?;
+        println!(
+            "{:5.1} s: node {node} is in sync again",
+            load.began.elapsed().as_secs_f32()
+        );
     }
-    let mut actions = actions.into_iter().peekable();
-    while began.elapsed() < ROUND * 3 {
-        pace.tick().await;
-        while (deliveries.len() as u64) < began.elapsed().as_millis() as u64 * RECORDS_PER_SECOND / 1_000 {
-            deliveries.push(send(&producer, &topic, None, deliveries.len() as u64).await?);
-        }
-        if let Some((_, node, kill)) = actions.next_if(|(at, ..)| began.elapsed() >= *at) {
-            println!(
-                "{:5.1} s: node {node} {}",
-                began.elapsed().as_secs_f32(),
-                if kill { "killed" } else { "started" }
-            );
-            // A thread of its own: the script takes a moment, the load goes on.
-            tokio::task::block_in_place(|| {
-                if kill {
-                    peer.kill(node as usize)
-                } else {
-                    peer.restart(node as usize)
-                }
-            })?;
-        }
-    }
-    producer.close().await;
-    let count = deliveries.len() as u64;
-    for delivery in deliveries {
-        delivery.await?;
-    }
-    let found = read_all(&client, &topic, Isolation::ReadUncommitted).await?;
-    exactly_once_in_order(&found, count)?;
+    let count = load.check(&client).await?;
     println!("{count} records over three kills: none lost, doubled or out of order");
     Ok(())
 }
@@ -65,43 +115,20 @@ pub(crate) async fn survive(peer: &Peer) -> Outcome {
 /// wakes up with requests in its sockets.
 pub(crate) async fn survive_a_pause(peer: &Peer) -> Outcome {
     let client = Client::connect(Options::new(peer.bootstrap())).await?;
-    let topic = fresh_topic(&client, "pause", 3).await?;
-    let producer = Producer::new(&client, ProducerOptions::default());
-    let began = Instant::now();
-    let mut deliveries = Vec::new();
-    let mut pace = tokio::time::interval(Duration::from_millis(10));
-    let mut actions = [(5, true), (30, false)].into_iter().peekable();
-    let mut stalls = Duration::ZERO;
-    while began.elapsed() < Duration::from_secs(40) {
-        pace.tick().await;
-        let batch = deliveries.len() as u64;
-        for number in batch..batch + 10 {
-            deliveries.push(send(&producer, &topic, None, number).await?);
-        }
-        if let Some((_, pause)) = actions.next_if(|(at, _)| began.elapsed().as_secs() >= *at) {
-            tokio::task::block_in_place(|| peer.pause(2, pause))?;
-            let before = Instant::now();
-            println!(
-                "{:5.1} s: node 2 {}",
-                began.elapsed().as_secs_f32(),
-                if pause { "paused" } else { "woken" }
-            );
-            if pause {
-                producer.flush().await;
-                stalls = before.elapsed();
-            }
-        }
-    }
-    producer.close().await;
-    let count = deliveries.len() as u64;
-    for delivery in deliveries {
-        delivery.await?;
-    }
-    let found = read_all(&client, &topic, Isolation::ReadUncommitted).await?;
-    exactly_once_in_order(&found, count)?;
+    let mut load = Load::new(&client, fresh_topic(&client, "pause", 3).await?);
+    load.flow_for(SPELL).await?;
+    tokio::task::block_in_place(|| peer.pause(2, true))?;
+    let paused = Instant::now();
+    load.flow_for(SPELL).await?;
+    load.producer.flush().await;
+    let stall = paused.elapsed();
+    load.flow_for(SPELL).await?;
+    tokio::task::block_in_place(|| peer.pause(2, false))?;
+    load.flow_until_in_sync(&client).await?;
+    let count = load.check(&client).await?;
     println!(
-        "{count} records over a pause, with a stall of {:.1} s: none lost or doubled",
-        stalls.as_secs_f32()
+        "{count} records over a pause, all acknowledged {:.1} s after it began: none lost or doubled",
+        stall.as_secs_f32()
     );
     Ok(())
 }
