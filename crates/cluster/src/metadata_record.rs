@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::{Listener, as_number};
 
+#[cfg(test)]
+mod tests;
+
 /// Version of every record; a change of meaning gets another number for its type.
 const VERSION: u32 = 1;
 

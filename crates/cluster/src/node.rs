@@ -12,6 +12,9 @@ use crate::reign::{Reign, Requester, View, not_controller};
 use crate::{Action, ClusterError, ControllerReply, ControllerRequest, Entry, ErrorCode, Event};
 use crate::{Metadata, Millis, Options, Refusal, Restored, Term, Token};
 
+#[cfg(test)]
+mod tests;
+
 /// One broker's part in the cluster: voter of the metadata quorum, controller while it leads it,
 /// and a member that registers and shows signs of life.
 #[derive(Debug)]

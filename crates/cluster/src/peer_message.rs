@@ -4,6 +4,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::{Entry, Index, Term};
 
+#[cfg(test)]
+mod tests;
+
 /// What a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -5,6 +5,9 @@
 
 use crate::{PeerMessage, PeerMessageKind};
 
+#[cfg(test)]
+mod tests;
+
 /// Terms become leader epochs, which are Kafka's 32-bit numbers.
 const LAST_TERM: u64 = i32::MAX as u64;
 

@@ -1,0 +1,86 @@
+use super::*;
+
+#[test]
+fn records_survive_their_bytes() {
+    let topic_id = TopicId(Uuid::from_u128(7));
+    let records = vec![
+        MetadataRecord::Cluster {
+            cluster_id: "c".to_owned(),
+        },
+        MetadataRecord::Feature {
+            name: "metadata.version".to_owned(),
+            level: 25,
+        },
+        MetadataRecord::RegisterBroker {
+            broker: BrokerId(1),
+            incarnation: Uuid::from_u128(1),
+            listeners: vec![Listener {
+                name: "PLAINTEXT".to_owned(),
+                host: "h".to_owned(),
+                port: 1,
+            }],
+        },
+        MetadataRecord::FenceBroker {
+            broker: BrokerId(1),
+            fenced: false,
+        },
+        MetadataRecord::Topic {
+            topic_id,
+            name: "t".to_owned(),
+        },
+        MetadataRecord::TopicConfig {
+            topic_id,
+            key: "retention.ms".to_owned(),
+            value: Some("1".to_owned()),
+        },
+        MetadataRecord::Partition {
+            topic_id,
+            partition: PartitionIndex(0),
+            replicas: vec![BrokerId(1)],
+            isr: vec![BrokerId(1)],
+            leader: None,
+            leader_epoch: LeaderEpoch(0),
+        },
+        MetadataRecord::PartitionLeader {
+            topic_id,
+            partition: PartitionIndex(0),
+            leader: Some(BrokerId(1)),
+            leader_epoch: LeaderEpoch(1),
+        },
+        MetadataRecord::RemoveTopic { topic_id },
+        MetadataRecord::ProducerIds {
+            next: ProducerId(1_000),
+        },
+    ];
+    let bytes = encode(&records);
+    assert_eq!(decode(&bytes), Ok(records));
+    let read: Vec<Head> = serde_json::from_slice(&bytes).expect("objects with type and v");
+    let types: Vec<&str> = read.iter().map(|head| head.kind.as_str()).collect();
+    assert_eq!(types, TYPES);
+}
+
+#[test]
+fn a_record_says_what_it_is() {
+    let bytes = encode(&[MetadataRecord::FenceBroker {
+        broker: BrokerId(2),
+        fenced: true,
+    }]);
+    assert_eq!(
+        bytes,
+        br#"[{"v":1,"type":"fenceBroker","broker":2,"fenced":true}]"#
+    );
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_refused() {
+    let newer = br#"[{"v":2,"type":"removeTopic","topicId":"00000000-0000-0000-0000-000000000007"}]"#;
+    assert_eq!(
+        decode(newer),
+        Err("record type \"removeTopic\" in version 2".to_owned())
+    );
+    assert_eq!(
+        decode(br#"[{"v":1,"type":"quota"}]"#),
+        Err("unknown record type \"quota\"".to_owned())
+    );
+    assert!(decode(b"not json").is_err());
+}
