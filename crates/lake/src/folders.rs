@@ -12,8 +12,13 @@ use crate::{Digest, LakeError};
 /// Makes a folder and its missing parents durably. Where it is there already, an earlier process
 /// may have been killed before it synced the parent, so that is done again.
 pub(crate) fn ensure_durable<D: Disk>(disk: &D, path: &Path) -> Result<(), LakeError> {
-    let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) else {
+    let Some(parent) = path.parent() else {
         return Ok(());
+    };
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
     };
     if disk.exists(path).during("look at", path)? {
         return match disk.sync_dir(parent) {

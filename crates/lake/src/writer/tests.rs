@@ -121,6 +121,18 @@ fn a_new_lake_begins_with_an_empty_commit() {
 }
 
 #[test]
+fn folders_are_made_with_their_parents_also_from_relative_paths() {
+    let disk = SimDisk::new();
+    let options = Options::new("data/lake", "data/checkpoints", "etl");
+    drop(Writer::open(disk.clone(), options, at(0), 7).unwrap());
+    assert_eq!(names(&disk, "/data"), ["checkpoints", "lake"]);
+    assert_eq!(
+        names(&disk.after_power_loss(|_| 0), "/data"),
+        ["checkpoints", "lake"]
+    );
+}
+
+#[test]
 fn what_is_committed_is_there_for_readers_and_for_the_next_writer() {
     let folder = tempfile::tempdir().unwrap();
     let (root, checkpoints) = (folder.path().join("lake"), folder.path().join("state"));
