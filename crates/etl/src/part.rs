@@ -299,3 +299,6 @@ fn why(verdict: Verdict, at: EventTime, own: Option<EventTime>, limits: &Limits)
         Verdict::Malformed | Verdict::Filtered | Verdict::Duplicate | Verdict::Written => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,3 +54,16 @@ fn other_payloads_are_refused() {
     );
     assert!(refused(&GOLDEN.replace("\"epoch\"", "\"batch\"")).contains("cannot be read"));
 }
+
+#[test]
+fn the_standing_is_read_from_it() {
+    let standing = crate::Standing::from_payload(GOLDEN).unwrap();
+    let clickstream = &standing.tables["clickstream"];
+    assert_eq!(
+        clickstream.watermark.map(|w| w.to_string()),
+        Some("2025-06-01T01:02:03Z".into())
+    );
+    let next: Vec<(i32, i64)> = clickstream.next_offsets.iter().map(|(p, o)| (p.0, o.0)).collect();
+    assert_eq!(next, [(0, 100), (1, 60)]);
+    assert_eq!(standing.tables["iot"].watermark, None);
+}
