@@ -69,10 +69,10 @@ impl FrameReader {
     ) -> Result<Option<usize>, FrameError> {
         if self.buffer.is_empty() {
             let seconds = self.idle.as_secs();
-            // No buffer is held for a connection that is silent.
-            timeout(self.idle, self.stream.readable())
-                .await
-                .map_err(|_| FrameError::Idle { seconds })??;
+            let first = timeout(self.idle, self.first_bytes()).await;
+            if first.map_err(|_| FrameError::Idle { seconds })?? == 0 {
+                return Ok(None);
+            }
         }
         let seconds = self.complete.as_secs();
         let head = timeout(self.complete, self.read_head(limit)).await;
@@ -97,12 +97,24 @@ impl FrameReader {
         }
     }
 
+    /// Waits for anything at all. No buffer is held for a connection that is silent.
+    async fn first_bytes(&mut self) -> Result<usize, FrameError> {
+        loop {
+            self.stream.readable().await?;
+            self.buffer.reserve(BLOCK);
+            match self.stream.try_read_buf(&mut self.buffer) {
+                // It looked readable because the last read didn't look for more.
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => self.buffer = BytesMut::new(),
+                read => return Ok(read?),
+            }
+        }
+    }
+
     async fn read_head(&mut self, limit: impl Fn([u8; 4]) -> usize) -> Result<Option<usize>, FrameError> {
         while self.buffer.len() < 8 {
             self.buffer.reserve(BLOCK);
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                let clean = self.buffer.is_empty();
-                return if clean { Ok(None) } else { Err(cut_short()) };
+                return Err(cut_short());
             }
         }
         let declared = i32::from_be_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]);

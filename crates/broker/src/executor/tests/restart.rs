@@ -72,6 +72,26 @@ fn a_power_loss_keeps_the_metadata_and_a_readable_log() {
 }
 
 #[test]
+fn sealed_segments_survive_a_power_loss() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    let size = batch(&["a"]).len();
+    broker.create("t", &[("segment.bytes", &(size * 4).to_string())]);
+    for n in 0..10 {
+        assert_eq!(broker.produce("t", batch(&["a"])), (0, n));
+    }
+    broker.pass(100);
+    let lost = disk.after_power_loss(|_| 0);
+    let mut broker = Harness::start_serving(&lost, 2, "next boot", Serving::default());
+    let (error, next) = broker.produce("t", batch(&["b"]));
+    assert_eq!(error, 0);
+    assert!(
+        next >= 8,
+        "the two sealed segments hold 8 records, {next} are left"
+    );
+}
+
+#[test]
 fn killed_at_any_step_of_its_life_a_broker_comes_back() {
     let whole = SimDisk::new();
     let live = |disk: &SimDisk| {

@@ -1,5 +1,8 @@
 //! Produce and InitProducerId.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::InitProducerIdRequest;
@@ -7,7 +10,7 @@ use record::{BatchBuilder, Compression, Timestamp};
 
 use super::harness::{Harness, Outcome};
 use crate::samples::{batch, idempotent_batch, produce, text};
-use crate::{Request, Response};
+use crate::{Request, Response, Serving};
 use disk::SimDisk;
 
 fn code(error: ResponseError) -> i16 {
@@ -173,6 +176,45 @@ fn a_topic_that_is_created_on_a_full_disk_works_when_there_is_space() {
         broker.create("t", &[]);
     }
     assert_eq!(broker.produce("t", batch(&["a"])), (0, 0));
+}
+
+#[test]
+fn a_partition_whose_files_failed_is_opened_again() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("t", &[]);
+    assert_eq!(broker.produce("t", batch(&["a"])), (0, 0));
+    // The write fails, and so does cutting off what it left.
+    let next = disk.steps() + 1;
+    disk.fail_step(next, ErrorKind::Other);
+    disk.fail_step(next + 1, ErrorKind::Other);
+    let storage = code(ResponseError::KafkaStorageError);
+    assert_eq!(broker.produce("t", batch(&["b"])), (storage, -1));
+    broker.pass(6_000);
+    assert_eq!(broker.produce("t", batch(&["b"])), (0, 1));
+    assert_eq!(broker.values("t", 0), ["a", "b"]);
+}
+
+#[test]
+fn old_segments_go_and_offsets_stay() {
+    let serving = Serving {
+        retention_check: Duration::from_secs(10),
+        ..Serving::default()
+    };
+    let mut broker = Harness::start_serving(&SimDisk::new(), 1, "boot", serving);
+    let segment = (batch(&["a"]).len() * 2).to_string();
+    broker.create("t", &[("segment.bytes", &segment), ("retention.bytes", "200")]);
+    for n in 0..10 {
+        assert_eq!(broker.produce("t", batch(&["a"])), (0, n));
+    }
+    broker.pass(11_000);
+    let response = broker.fetch("t", 9);
+    let partition = &response.responses[0].partitions[0];
+    assert_eq!((partition.error_code, partition.high_watermark), (0, 10));
+    assert!(partition.log_start_offset > 0, "{partition:?}");
+    let gone = broker.fetch("t", 0).responses[0].partitions[0].error_code;
+    assert_eq!(gone, code(ResponseError::OffsetOutOfRange));
+    assert_eq!(broker.produce("t", batch(&["a"])), (0, 10));
 }
 
 fn producer_id(broker: &mut Harness) -> (i16, i64) {

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{
 use tempfile::tempdir;
 use tokio::io::AsyncWriteExt;
 
-use super::harness::{Client, cluster, start, start_one};
+use super::harness::{Client, PATIENCE, cluster, start, start_one};
 use crate::samples::{batch, create, fetch, produce};
 use crate::{BrokerError, Limits, ListenOn, run};
 
@@ -128,6 +128,39 @@ async fn connections_beyond_the_limit_and_idle_ones_are_closed() {
     let mut second = Client::connect(broker.addresses.clients).await;
     assert_eq!(second.frame().await, None);
     assert_eq!(first.frame().await, None, "it was idle");
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_is_sent_away() {
+    let folder = tempdir().expect("a folder");
+    let limits = Limits {
+        transfer: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let broker = start_one(folder.path(), limits).await;
+    let mut client = Client::connect(broker.addresses.clients).await;
+    with_topic(&mut client).await;
+    let large = "x".repeat(900_000);
+    for _ in 0..8 {
+        let written: ProduceResponse = client
+            .ask(ApiKey::Produce, 9, &produce("t", 1, batch(&[&large])))
+            .await;
+        assert_eq!(written.responses[0].partition_responses[0].error_code, 0);
+    }
+    let mut all = fetch("t", 0, 1, 100).with_max_bytes(i32::MAX);
+    all.topics[0].partitions[0].partition_max_bytes = i32::MAX;
+    let mut lazy = Client::connect(broker.addresses.clients).await;
+    let request = crate::samples::frame(ApiKey::Fetch, 12, 1, &all);
+    let len = u32::try_from(request.len()).expect("small");
+    let request = [&len.to_be_bytes()[..], &request].concat();
+    // Its responses are more than sockets buffer; once the broker gives up, so does writing.
+    let sent_away = async { while lazy.stream.write_all(&request).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, sent_away)
+        .await
+        .expect("sent away");
+    // This one was silent for longer than a request may take, which is its right.
+    is_alive(&mut client).await;
     broker.stop().await;
 }
 
