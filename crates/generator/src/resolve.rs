@@ -81,3 +81,6 @@ fn uncounted(record: &Record<'_>, state: &TopicState) -> Option<Kind> {
     let kind = record.headers.last(KIND_HEADER)?.value?;
     Kind::from_name(kind).filter(|_| open)
 }
+
+#[cfg(test)]
+mod tests;

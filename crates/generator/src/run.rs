@@ -184,43 +184,43 @@ impl Generator {
                 ..ProducerOptions::default()
             },
         ));
+        let mut settled = Vec::new();
         for (stream, topic) in topics {
-            let clock = Clock {
-                start_ms,
-                per_second: stream.per_second,
-                speed: self.settings.speed,
-            };
-            let plan = Plan::new(
-                stream.kind,
-                clock,
-                self.settings.faults,
-                self.settings.seed,
-                run.number,
-            );
-            let meter = self.meters.get(&stream.topic).cloned().unwrap_or_default();
-            let mut sender = Sender {
-                topic: stream.topic.clone(),
-                run: run.id,
-                plan: Arc::new(plan),
-                producer: Arc::clone(&producer),
-                log: Arc::clone(&self.log),
-                meter: Arc::clone(&meter),
-                reserved: 0,
-                placed: Vec::new(),
-            };
+            let mut sender = self.sender(stream, &run, start_ms, &producer);
             let done = self.settle(&client, &topic, &mut sender).await?;
-            let first = done.to;
-            let tally = Tally {
-                done,
-                log: Arc::clone(&self.log),
-                meter,
-            };
+            let (log, meter) = (Arc::clone(&self.log), Arc::clone(&sender.meter));
+            let tally = Tally { done, log, meter };
             tally.log()?;
+            settled.push((sender, tally));
+        }
+        for (sender, tally) in settled {
+            let first = tally.done.to;
             let (underway, arriving) = mpsc::channel(UNDERWAY);
             tasks.spawn(sender.run(first, self.settings.threads, stopped.clone(), underway));
             tasks.spawn(tally.run(arriving));
         }
         Ok(producer)
+    }
+
+    fn sender(&self, stream: &StreamSettings, run: &Run, start_ms: i64, producer: &Arc<Producer>) -> Sender {
+        let Settings {
+            seed, speed, faults, ..
+        } = self.settings;
+        let clock = Clock {
+            start_ms,
+            per_second: stream.per_second,
+            speed,
+        };
+        Sender {
+            topic: stream.topic.clone(),
+            run: run.id,
+            plan: Arc::new(Plan::new(stream.kind, clock, faults, seed, run.number)),
+            producer: Arc::clone(producer),
+            log: Arc::clone(&self.log),
+            meter: self.meters.get(&stream.topic).cloned().unwrap_or_default(),
+            reserved: 0,
+            placed: Vec::new(),
+        }
     }
 
     /// What the topic holds before this run's records, but for the fences that it took to find out.
