@@ -82,3 +82,6 @@ fn keep_newer_leaders(before: &TopicMetadata, now: &mut TopicMetadata) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const RECORDS_PER_SECOND: u64 = 2_000;
-/// Before a node is killed, and while it is away.
+/// Before a node is killed or paused.
 const SPELL: Duration = Duration::from_secs(4);
 /// How long a node may take to be in sync again.
 const HEALING: Duration = Duration::from_secs(180);
@@ -56,11 +56,11 @@ impl Load {
         Ok(())
     }
 
-    async fn flow_until_in_sync(&mut self, client: &Client) -> Outcome {
+    async fn flow_until(&mut self, client: &Client, synced: bool) -> Outcome {
         let deadline = Instant::now() + HEALING;
-        while !in_sync(client, &self.topic).await? {
+        while in_sync(client, &self.topic).await? != synced {
             ensure(Instant::now() < deadline, || {
-                "the replicas don't get in sync again".to_owned()
+                format!("replicas in sync: still {}", !synced)
             })?;
             self.flow_for(Duration::from_millis(500)).await?;
         }
@@ -98,9 +98,10 @@ pub(crate) async fn survive(peer: &Peer) -> Outcome {
         // The script takes a moment; the producer goes on in other threads.
         tokio::task::block_in_place(|| peer.kill(node))?;
         println!("{:5.1} s: node {node} killed", load.began.elapsed().as_secs_f32());
-        load.flow_for(SPELL).await?;
+        // Else the metadata would still show it in sync when it is only starting.
+        load.flow_until(&client, false).await?;
         tokio::task::block_in_place(|| peer.restart(node))?;
-        load.flow_until_in_sync(&client).await?;
+        load.flow_until(&client, true).await?;
         println!(
             "{:5.1} s: node {node} is in sync again",
             load.began.elapsed().as_secs_f32()
@@ -124,7 +125,7 @@ pub(crate) async fn survive_a_pause(peer: &Peer) -> Outcome {
     let stall = paused.elapsed();
     load.flow_for(SPELL).await?;
     tokio::task::block_in_place(|| peer.pause(2, false))?;
-    load.flow_until_in_sync(&client).await?;
+    load.flow_until(&client, true).await?;
     let count = load.check(&client).await?;
     println!(
         "{count} records over a pause, all acknowledged {:.1} s after it began: none lost or doubled",
