@@ -22,8 +22,7 @@ struct Version {
     format: u32,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize)]
 struct Envelope<'a> {
     format: u32,
     sha256: Digest,
@@ -33,44 +32,42 @@ struct Envelope<'a> {
 
 /// The bytes of a file that holds `body`, and the digest by which others refer to it.
 pub(crate) fn seal<T: Serialize>(body: &T) -> Result<(Vec<u8>, Digest), serde_json::Error> {
-    let body = serde_json::value::to_raw_value(body)?;
-    let sha256 = Digest::of(body.get().as_bytes());
-    Ok((render(&body, sha256)?, sha256))
+    let body = serde_json::to_string(body)?;
+    let sha256 = Digest::of(body.as_bytes());
+    Ok((render(&body, sha256).into_bytes(), sha256))
 }
 
-fn render(body: &RawValue, sha256: Digest) -> Result<Vec<u8>, serde_json::Error> {
-    let mut bytes = serde_json::to_vec(&Envelope {
-        format: FORMAT,
-        sha256,
-        body,
-    })?;
-    bytes.push(b'\n');
-    Ok(bytes)
+fn render(body: &str, sha256: Digest) -> String {
+    format!("{{\"format\":{FORMAT},\"sha256\":\"{sha256}\",\"body\":{body}}}\n")
 }
 
 /// Reads back what [`seal`] wrote; `path` is for the messages.
 pub(crate) fn open<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<(T, Digest), LakeError> {
     let damaged = |reason: &str| LakeError::damaged(path, reason);
-    let version: Version =
-        serde_json::from_slice(bytes).map_err(|_| damaged("it is not JSON with a format version"))?;
-    if version.format > FORMAT {
+    let envelope = serde_json::from_slice::<Envelope<'_>>(bytes);
+    // A newer format may have another envelope, but says that it is newer.
+    let format = match &envelope {
+        Ok(envelope) => envelope.format,
+        Err(_) => serde_json::from_slice::<Version>(bytes).map_or(0, |version| version.format),
+    };
+    if format > FORMAT {
         return Err(LakeError::NewerFormat {
             path: path.to_owned(),
-            found: version.format,
+            found: format,
             known: FORMAT,
         });
     }
-    let envelope: Envelope<'_> =
-        serde_json::from_slice(bytes).map_err(|_| damaged("it is not JSON with a checksum and a body"))?;
-    if Digest::of(envelope.body.get().as_bytes()) != envelope.sha256 {
+    let envelope =
+        envelope.map_err(|_| damaged("it is not JSON with a format version, a checksum and a body"))?;
+    let body = envelope.body.get();
+    if Digest::of(body.as_bytes()) != envelope.sha256 {
         return Err(damaged("its checksum doesn't match"));
     }
     // Nothing outside the body may differ either.
-    let rendered = render(envelope.body, envelope.sha256);
-    if !rendered.is_ok_and(|rendered| rendered == bytes) {
+    if render(body, envelope.sha256).as_bytes() != bytes {
         return Err(damaged("it was changed after it was written"));
     }
-    let body = serde_json::from_str(envelope.body.get())
+    let body = serde_json::from_str(body)
         .map_err(|e| LakeError::damaged(path, format!("its content is not as expected: {e}")))?;
     Ok((body, envelope.sha256))
 }

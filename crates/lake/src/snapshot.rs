@@ -9,7 +9,7 @@ use crate::commit_log::{self, Head, Listing};
 use crate::error::Context;
 use crate::identity::{self, RootIdentity};
 use crate::layout::Layout;
-use crate::{Commit, DataFile, LakeError, Payload, TableName, folders};
+use crate::{Commit, DataFile, LakeError, Mismatch, Payload, TableName, folders};
 
 /// How often a reader looks again where the writer moved something under its hands.
 const ATTEMPTS: usize = 10;
@@ -38,6 +38,10 @@ impl<D: Disk> Snapshot<D> {
         };
         let identity: Option<RootIdentity> = identity::read(&disk, &layout.identity())?;
         let lake = identity.ok_or_else(no_lake)?.lake;
+        if !disk.exists(&layout.log).during("look at", &layout.log)? {
+            let (log, what) = (layout.log.clone(), layout.identity());
+            return Err(Mismatch::LogLost { log, what }.into());
+        }
         let mut attempts = 0;
         let head = loop {
             attempts += 1;

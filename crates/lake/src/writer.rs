@@ -49,7 +49,7 @@ impl<D: Disk> Writer<D> {
     /// # Errors
     /// [`LakeError::Locked`] while another writer lives, [`LakeError::Mismatch`] where folders
     /// don't belong together, [`LakeError::Damaged`] and its like where files are not what they
-    /// should be. Nothing is changed then.
+    /// should be. Then nothing is changed, but that missing folders are made.
     pub fn open(disk: D, options: Options, now: Timestamp, random: u128) -> Result<Writer<D>, LakeError> {
         check_plain("job", &options.job)?;
         let layout = Layout::new(&options.root);

@@ -517,7 +517,7 @@ fn lost_copied_and_damaged_folders_stop_the_writer() {
             message.contains("minicluster clean --lake --checkpoints"),
             "{what}: {message}"
         );
-        // Nothing but an empty folder in place of a lost one was made, nothing removed.
+        // Nothing but empty folders in place of lost ones was made, with the syncs of that.
         assert!(disk.steps() - steps <= 8, "{what}");
     }
 }
@@ -539,6 +539,38 @@ fn log(number: u64) -> String {
 
 fn state(attempt: u128) -> String {
     format!("/checkpoints/etl/{}-count", AttemptId(attempt))
+}
+
+#[test]
+fn readers_are_told_what_is_lost_or_damaged() {
+    type Harm = fn(&SimDisk);
+    let cases: &[(Harm, &str)] = &[
+        (|d| remove_all(d, "/lake/log"), "mount or restore the log"),
+        (|d| remove(d, &log(2)), "commit 2 is missing"),
+        (|d| damage(d, &log(4)), "is damaged"),
+        (|d| damage(d, "/lake/format.json"), "is damaged"),
+    ];
+    for (harm, says) in cases {
+        let disk = lake_with(3);
+        harm(&disk);
+        let refused = Snapshot::open(disk, "/lake").err().unwrap().to_string();
+        assert!(refused.contains(says), "{refused}");
+    }
+    let disk = lake_with(3);
+    remove_all(&disk, "/lake/tables/views");
+    let snapshot = Snapshot::open(disk, "/lake").unwrap();
+    let file = snapshot.files(&table("views")).next().unwrap();
+    let gone = snapshot.open_file(&table("views"), file).err().unwrap();
+    assert!(
+        matches!(
+            gone,
+            LakeError::Gone {
+                number: CommitNumber(4),
+                ..
+            }
+        ),
+        "{gone}"
+    );
 }
 
 #[test]
