@@ -454,3 +454,25 @@ fn a_topic_may_want_the_leaders_time() {
         .collect();
     assert_eq!(times, [NOW, NOW]);
 }
+
+#[test]
+fn producers_of_removed_records_do_not_come_back() {
+    let (_, mut partition) = fresh(small());
+    for i in 0..40 {
+        produce(&mut partition, produced(1, 0, i, 1)).unwrap();
+    }
+    let bases: Vec<Offset> = partition
+        .segments()
+        .iter()
+        .map(|segment| segment.base_offset)
+        .collect();
+    partition.truncate_to(Offset(2)).unwrap();
+    // Batches of another size: segments begin elsewhere, and snapshots lie elsewhere.
+    for i in 0..20 {
+        produce(&mut partition, produced(2, 0, i * 2, 2)).unwrap();
+    }
+    for base in bases.into_iter().rev().filter(|base| base.0 > 2) {
+        partition.truncate_to(base).unwrap();
+        assert_eq!(partition.producers()[0].last_sequence, Sequence(1), "at {base}");
+    }
+}
