@@ -105,7 +105,7 @@ pub struct Limits {
     pub request_bytes: usize,
     /// Longest Produce request, in bytes.
     pub produce_bytes: usize,
-    /// Bytes of all requests that are being received or waiting; then no further large one is read.
+    /// Bytes of all requests that are being received or run; then no further large one is read.
     pub buffered_bytes: usize,
     /// `connections.max.idle.ms`: a connection without a request for this long is closed.
     pub idle: Duration,
@@ -122,7 +122,7 @@ impl Default for Limits {
             produce_bytes: 16 << 20,
             buffered_bytes: 256 << 20,
             idle: Duration::from_secs(600),
-            transfer: Duration::from_secs(60),
+            transfer: Duration::from_secs(30),
         }
     }
 }

@@ -13,6 +13,9 @@ use kafka_protocol::protocol::StrBytes;
 use record::{BrokerId, TopicId};
 use uuid::Uuid;
 
+/// The topics that Kafka keeps for itself.
+const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+
 /// Topics that are asked for, aren't there, and may be created by asking.
 pub(crate) fn to_create(
     metadata: &Metadata,
@@ -131,7 +134,7 @@ fn describe(metadata: &Metadata, topic: &Topic, version: i16) -> MetadataRespons
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(StrBytes::from_string(topic.name.clone()))))
         .with_topic_id(topic.id.0)
-        .with_is_internal(topic.name.starts_with("__"))
+        .with_is_internal(INTERNAL.contains(&topic.name.as_str()))
         .with_partitions(
             partitions
                 .map(|(p, index)| describe_partition(metadata, p, index, version))

@@ -12,11 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::executor_thread::{Answer, Submission, Submissions};
-use super::frame::{FrameError, FrameReader};
+use super::frame::{BEGUN, FrameError, FrameReader};
 use crate::{Head, Input, Limits, RequestId, WireError, decode, encode, peek};
 
-/// Requests below this size are not counted against [`Limits::buffered_bytes`].
-const SMALL: usize = 64 * 1024;
 /// Responses are written together up to so many bytes.
 const WRITE: usize = 256 * 1024;
 /// A buffer that grew beyond this is given back.
@@ -90,6 +88,8 @@ impl Connection {
         };
         let mut serial = 0;
         while let Some(len) = reader.head(limit).await? {
+            // Memory is reserved for those only who send; a length alone can't keep others out.
+            reader.begun(len).await?;
             let memory = self.reserve(len).await?;
             let (head, body) = decode(reader.body(len).await?)?;
             let fetch = match head.api {
@@ -125,7 +125,7 @@ impl Connection {
     }
 
     async fn reserve(&self, len: usize) -> Result<Option<OwnedSemaphorePermit>, ConnectionError> {
-        if len <= SMALL {
+        if len <= BEGUN {
             return Ok(None);
         }
         let bytes = u32::try_from(len.min(self.limits.buffered_bytes)).unwrap_or(u32::MAX);

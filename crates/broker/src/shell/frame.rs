@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 /// What is asked of the socket at once; small frames that arrive together are cut from one block.
 const BLOCK: usize = 16 * 1024;
+/// A frame counts as begun once so much of it is there.
+pub(crate) const BEGUN: usize = 64 * 1024;
 /// Room that is made for a large frame before its bytes are there: a length alone costs nothing more.
 const FIRST_ROOM: usize = 1024 * 1024;
 
@@ -80,6 +82,23 @@ impl FrameReader {
             len: self.buffer.len(),
             seconds,
         })?
+    }
+
+    /// Waits until this much of the frame is there, at most [`BEGUN`] bytes: the sender means it.
+    pub(crate) async fn begun(&mut self, len: usize) -> Result<(), FrameError> {
+        let enough = len.min(BEGUN);
+        let begin = async {
+            while self.buffer.len() < enough {
+                self.buffer.reserve(BLOCK);
+                if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                    return Err(cut_short());
+                }
+            }
+            Ok(())
+        };
+        let seconds = self.complete.as_secs();
+        let begun = timeout(self.complete, begin).await;
+        begun.map_err(|_| FrameError::Slow { len, seconds })?
     }
 
     /// The frame after its head.

@@ -115,6 +115,31 @@ async fn garbage_huge_lengths_and_half_frames_end_only_their_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_frames_keep_nobody_out() {
+    let folder = tempdir().expect("a folder");
+    let limits = Limits {
+        buffered_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let broker = start_one(folder.path(), limits).await;
+    let mut halves = Vec::new();
+    for _ in 0..20 {
+        let mut client = Client::connect(broker.addresses.clients).await;
+        let half = [&(8_i32 << 20).to_be_bytes()[..], &[0, 0, 0, 9, 0, 0, 0, 1]].concat();
+        client.stream.write_all(&half).await.expect("sent");
+        halves.push(client);
+    }
+    let mut client = Client::connect(broker.addresses.clients).await;
+    with_topic(&mut client).await;
+    let large = "x".repeat(900_000);
+    let written: ProduceResponse = client
+        .ask(ApiKey::Produce, 9, &produce("t", 1, batch(&[&large])))
+        .await;
+    assert_eq!(written.responses[0].partition_responses[0].error_code, 0);
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_and_idle_ones_are_closed() {
     let folder = tempdir().expect("a folder");
     let limits = Limits {
