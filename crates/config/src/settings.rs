@@ -266,6 +266,16 @@ fn topics(values: &Checker<'_>) -> Result<Topics, ConfigError> {
 }
 
 fn generator(values: &Checker<'_>) -> Result<Generator, ConfigError> {
+    let duplicates = values.number("data_generator.faults.duplicates")?;
+    let malformed = values.number("data_generator.faults.malformed")?;
+    if duplicates + malformed > 1.0 {
+        let key = "data_generator.faults.malformed";
+        let other = "`data_generator.faults.duplicates`";
+        return Err(values.error(
+            key,
+            format!("is {malformed} and {other} {duplicates}: shares of the same events, at most 1 together"),
+        ));
+    }
     Ok(Generator {
         clickstream_per_second: values.number("data_generator.events_per_second.clickstream")?,
         iot_per_second: values.number("data_generator.events_per_second.iot")?,
@@ -273,8 +283,8 @@ fn generator(values: &Checker<'_>) -> Result<Generator, ConfigError> {
         start: values.instant("data_generator.start")?,
         speed: values.number("data_generator.speed")?,
         threads: values.whole("data_generator.threads")?,
-        duplicates: values.number("data_generator.faults.duplicates")?,
-        malformed: values.number("data_generator.faults.malformed")?,
+        duplicates,
+        malformed,
     })
 }
 

@@ -125,6 +125,10 @@ fn what_is_wrong_is_told_with_its_place() {
             "config.yml:2: `data_generator.speed` is `0`, but it takes a number from 0.001 to 100000\n      speed: 0",
         ),
         (
+            "data_generator:\n  faults: {duplicates: 0.6, malformed: 0.6}\n",
+            "config.yml:2: `data_generator.faults.malformed` is 0.6 and `data_generator.faults.duplicates` 0.6: shares of the same events, at most 1 together\n      faults: {duplicates: 0.6, malformed: 0.6}",
+        ),
+        (
             "- kafka\n",
             "config.yml:1: the file must hold sections such as `kafka:`\n    - kafka",
         ),

@@ -55,27 +55,27 @@ fn every_event_is_in_the_lake_exactly_once_whatever_is_killed() {
     for round in 0..4 {
         platform.up();
         written = grown(&platform, written);
-        for service in [
-            "etl",
-            "generator",
-            ["broker-1", "broker-2", "broker-3"][round % 3],
-        ] {
+        let broker = ["broker-1", "broker-2", "broker-3"][round % 3];
+        // The last generator must end in peace: what a dead one sent is settled when the next one starts.
+        let victims = if round < 3 {
+            &["etl", "generator", broker][..]
+        } else {
+            &["etl", broker]
+        };
+        for service in victims {
             chance.pause(700);
             if let Some(pid) = platform.pid(service) {
                 signal(pid, Signal::KILL);
             }
         }
         chance.pause(1500);
-        match round {
-            3 => {
-                written = grown(&platform, written);
-                assert_eq!(platform.run(&["down"]).code, 0);
-                assert_eq!(platform.wait_down(), 0);
-            }
-            _ => platform.kill_all(),
+        if round < 3 {
+            platform.kill_all();
         }
     }
-    assert!(written > 0);
+    grown(&platform, written);
+    assert_eq!(platform.run(&["down"]).code, 0);
+    assert_eq!(platform.wait_down(), 0);
 
     // Without the generator the ETL comes to the end of the topics.
     for id in ["1", "2", "3"] {
