@@ -261,7 +261,7 @@ impl Producer {
     }
 
     fn batch(&self, id: ProducerId, epoch: ProducerEpoch, now: u64) -> Bytes {
-        let compression = if self.next_record % 3 == 0 {
+        let compression = if self.next_record.is_multiple_of(3) {
             Compression::Lz4
         } else {
             Compression::None

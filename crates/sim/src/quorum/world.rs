@@ -87,6 +87,7 @@ pub(super) enum Happening {
     },
     Fault,
     Start(BrokerId),
+    Crash(BrokerId, u64),
     Mend(BrokerId, BrokerId),
     Client,
     Heal,
@@ -261,6 +262,12 @@ impl World {
             Happening::Lost { .. } | Happening::Connected { .. } | Happening::NoReply { .. } => Ok(()),
             Happening::Fault => self.fault(),
             Happening::Start(id) => self.start(id),
+            Happening::Crash(id, start) => {
+                if self.is_start(id, start) && !self.healed {
+                    self.crash(id);
+                }
+                Ok(())
+            }
             Happening::Mend(a, b) => {
                 self.mend(a, b);
                 Ok(())
@@ -325,6 +332,13 @@ impl World {
         Ok(())
     }
 
+    /// Crashes after some time in which its messages and those to it arrive.
+    fn crash_soon(&mut self, id: BrokerId) {
+        let start = self.brokers[&id].start;
+        let delay = self.random.between(0, 2 * self.weather.delay);
+        self.schedule.after(delay, Happening::Crash(id, start));
+    }
+
     pub(super) fn crash(&mut self, id: BrokerId) {
         let broker = self.broker(id);
         if broker.node.take().is_none() {
@@ -365,6 +379,12 @@ impl World {
         for (done, action) in actions.into_iter().enumerate() {
             if done >= dies_after {
                 self.crash(id);
+                // Troubles rarely come alone: what this one had promised, the controller may have
+                // relied on, and nobody may be left who knows.
+                let controller = self.running().into_iter().find(|id| self.is_controller(*id));
+                if let Some(controller) = controller.filter(|_| self.random.chance(400)) {
+                    self.crash_soon(controller);
+                }
                 return Ok(());
             }
             self.act(id, action)?;
