@@ -340,7 +340,7 @@ impl<D: Disk> Executor<D> {
                     }
                 }
                 Action::Ask { to, token, request } => self.ask_peer(to, token, &request, now, out),
-                Action::Answer { token, reply } => self.on_answer(token, reply, now, out),
+                Action::Answer { token, reply } => self.on_answer(token, reply, out),
                 Action::Changed(change) => self.on_change(&change, now, out),
                 Action::Halt(e) => {
                     self.held.clear();

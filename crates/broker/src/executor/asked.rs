@@ -10,7 +10,7 @@ use record::BrokerId;
 use super::Executor;
 use crate::handlers::{create_topics, delete_topics, metadata};
 use crate::peer_wire::{self, AskKind};
-use crate::{Clock, Output, RequestId};
+use crate::{Output, RequestId};
 
 /// Who waits.
 pub(super) enum Asked {
@@ -50,13 +50,7 @@ impl Asked {
 }
 
 impl<D: Disk> Executor<D> {
-    pub(super) fn on_answer(
-        &mut self,
-        token: Token,
-        reply: ControllerReply,
-        _now: Clock,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_answer(&mut self, token: Token, reply: ControllerReply, out: &mut Vec<Output>) {
         // A client that is gone has taken its question along.
         let Some(asked) = self.asked.remove(&token) else {
             return;
