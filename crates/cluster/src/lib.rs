@@ -2,7 +2,37 @@
 //!
 //! A [`Node`] is one broker's part in the cluster. It is told what happened ([`Event`]) and at what
 //! time, and says what is to be done ([`Action`]); it never touches a socket, a file, a clock or a
-//! source of randomness.
+//! source of randomness. (`raft` brings one; its election timeouts are drawn from ranges of one value.)
+//!
+//! Three roles live in a node:
+//!
+//! * a **voter** of the metadata quorum: Raft over one log of entries, each a list of records that take
+//!   effect together. What a message says is durable before it leaves ([`Action::Persist`]);
+//! * the **controller**, while this voter leads and has applied everything of its predecessors. It
+//!   registers brokers, fences those that are gone (connection lost for 500 ms, or no heartbeat for
+//!   6 s), creates and deletes topics, hands out producer ids. It decides on committed metadata alone,
+//!   one proposal at a time;
+//! * a **member**: it registers itself, sends heartbeats, and carries requests of its broker to whoever
+//!   is controller until they have an answer or their time is over.
+//!
+//! What holds:
+//!
+//! * Nothing takes effect before it is committed: no leader, no configuration, no topic. The committed
+//!   index isn't stored; after a restart it is learnt again from the quorum.
+//! * A broker epoch is the index of the entry that registered the process. Nothing is asked of a process
+//!   before that entry ([`MetadataChange::Registered`]), and it leads only under leader epochs committed
+//!   after it.
+//! * A leader epoch of a partition has one leader, and a fenced broker leads nothing.
+//! * Every request may be repeated. Topic ids are drawn by the requester, so that a repeated creation
+//!   finds its own topic, and one that was deleted meanwhile stays deleted.
+//! * No message of a peer ends in a panic: what no correct voter sends doesn't reach `raft`.
+//!
+//! Not there yet: replication (a replication factor above 1 is refused), snapshots (all entries stay in
+//! memory and on disk), brokers that don't vote, changes of topic configurations.
+//!
+//! `testdata/*.txt` tell stories of small clusters as text; the crate `sim` runs thousands of random
+//! ones. The feature `deliberate-bugs` compiles mistakes in for the simulator to find; only
+//! `Options::bug` makes them, which no setting reaches.
 
 mod apply;
 mod as_number;
