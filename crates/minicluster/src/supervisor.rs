@@ -106,9 +106,9 @@ impl Supervisor {
                     Ok(()) => Event::TopicsCreated,
                     Err(message) => Event::TopicsFailed(message),
                 },
-                Some(()) = interrupt.recv() => stop_requested(),
-                Some(()) = terminate.recv() => stop_requested(),
-                Some(()) = hang_up.recv() => stop_requested(),
+                Some(()) = interrupt.recv() => Event::StopRequested,
+                Some(()) = terminate.recv() => Event::StopRequested,
+                Some(()) = hang_up.recv() => Event::StopRequested,
                 () = until(due) => Event::Tick,
                 _ = rotate.tick() => {
                     self.launcher.rotate_logs();
@@ -187,11 +187,6 @@ impl Supervisor {
             let _ = sender.send(result).await;
         });
     }
-}
-
-fn stop_requested() -> Event {
-    output::progress("stopping; once more to kill everything at once");
-    Event::StopRequested
 }
 
 async fn until(due: Option<Instant>) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use client::{FetchedBatch, Fetcher, FetcherOptions, Isolation, OffsetSpec};
 use config::Settings;
 use record::{Offset, PartitionIndex, Record};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::command::topics::unknown;
 use crate::failure::{Code, Failure, Outcome};
-use crate::output::{self, Format};
+use crate::output;
 use crate::topics;
 
 /// What to read.
@@ -26,9 +27,19 @@ pub(crate) struct Options {
     /// End after this many records; without it, wait for more until Ctrl-C
     #[arg(long)]
     max: Option<u64>,
-    /// How to print: the values alone, or all of a record as one JSON object a line
+    /// How to print
     #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    output: RecordFormat,
+}
+
+/// How records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum RecordFormat {
+    /// The values alone, one a line.
+    #[default]
+    Value,
+    /// All of a record, as one JSON object a line.
+    Json,
 }
 
 /// Where to begin.
@@ -113,7 +124,7 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
 }
 
 /// Prints the records of a batch, at most `left` of them, and says how many.
-fn print(fetched: &FetchedBatch, begin: Offset, left: u64, format: Format) -> Outcome<u64> {
+fn print(fetched: &FetchedBatch, begin: Offset, left: u64, format: RecordFormat) -> Outcome<u64> {
     let mut text = String::new();
     let mut printed = 0;
     for record in fetched.batch.records()?.iter() {
@@ -122,8 +133,8 @@ fn print(fetched: &FetchedBatch, begin: Offset, left: u64, format: Format) -> Ou
             continue;
         }
         match format {
-            Format::Table => text.push_str(&lossy(record.value.unwrap_or_default())),
-            Format::Json => text.push_str(&to_json(fetched.partition, &record).to_string()),
+            RecordFormat::Value => text.push_str(&lossy(record.value.unwrap_or_default())),
+            RecordFormat::Json => text.push_str(&to_json(fetched.partition, &record).to_string()),
         }
         text.push('\n');
         printed += 1;

@@ -10,8 +10,8 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::output;
 use crate::run_folder::RunFolder;
 
-/// The supervisor stops three groups of services, each with a deadline of 20 s.
-const PATIENCE: Duration = Duration::from_secs(70);
+/// The supervisor stops three groups of services, each with a deadline of 30 s.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Asks the supervisor to stop and waits; ends services that lost their supervisor.
 pub(crate) async fn run(settings: &Settings) -> Outcome {

@@ -56,9 +56,10 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
             wrong.join("\n  ")
         )));
     }
-    let note = match behind {
-        0 => "balanced: every event that was sent is accounted for".to_owned(),
-        _ => format!("balanced so far; the ETL still has to read {behind} records"),
+    let note = match (accounts.iter().all(Account::is_settled), behind) {
+        (true, _) => "balanced: every event that was sent is accounted for".to_owned(),
+        (false, 0) => "balanced so far; events are on their way".to_owned(),
+        (false, behind) => format!("balanced so far; the ETL still has to read {behind} records"),
     };
     output::progress(&note);
     Ok(())

@@ -93,11 +93,11 @@ fn views(
 ) -> Vec<ServiceView> {
     let view = |service: Service| {
         let record = running.iter().find(|(other, _)| *other == service);
-        let broker = settings
-            .kafka
-            .brokers
-            .iter()
-            .find(|broker| Service::Broker(broker.id) == service);
+        let address = match service {
+            // Where the running supervisor has put it, whatever the settings say now.
+            Service::Broker(id) => supervisor.bootstrap.get(id as usize - 1).cloned(),
+            Service::Etl | Service::Generator => None,
+        };
         ServiceView {
             service,
             record: record.map(|(_, record)| record.clone()),
@@ -106,9 +106,7 @@ fn views(
                 .get(&service.to_string())
                 .copied()
                 .unwrap_or_default(),
-            address: broker
-                .map(|broker| settings.kafka.address(broker.client_port))
-                .unwrap_or_default(),
+            address: address.unwrap_or_default(),
         }
     };
     services(settings).into_iter().map(view).collect()

@@ -14,7 +14,7 @@ use crate::run_folder::RunFolder;
 use crate::supervisor::Supervisor;
 
 /// What a service that an earlier supervisor left behind gets to end by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts everything and runs until it is told to stop.
 pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {

@@ -62,10 +62,7 @@ impl Launcher {
 
     /// Starts a service. What becomes of it is told.
     pub(crate) fn start(&mut self, service: Service) -> Result<(), Exit> {
-        let failed = |error: std::io::Error| Exit {
-            reason: format!("cannot start: {error}"),
-            code: None,
-        };
+        let failed = |error: std::io::Error| Exit::without_process(format!("cannot start: {error}"));
         let log_path = self.run.log_file(service);
         let log = log_file::open(&log_path).map_err(failed)?;
         let log_start = log.metadata().map_or(0, |metadata| metadata.len());
@@ -89,10 +86,7 @@ impl Launcher {
         tokio::spawn(async move {
             let exit = match child.wait().await {
                 Ok(status) => exit_of(status, log_file::last_error(&log_path, log_start)),
-                Err(error) => Exit {
-                    reason: format!("lost: {error}"),
-                    code: None,
-                },
+                Err(error) => Exit::without_process(format!("lost: {error}")),
             };
             // The supervisor listens until all processes have ended.
             let _ = told.send(Told::Exited(service, exit)).await;
@@ -147,14 +141,32 @@ fn exit_of(status: ExitStatus, error: Option<String>) -> Exit {
         (Some(0), _, _) => "it ended by itself".to_owned(),
         (Some(_), _, Some(error)) => error,
         (Some(code), _, None) => format!("exit code {code}"),
-        (None, Some(signal), _) => match Signal::from_named_raw(signal) {
-            Some(Signal::KILL) => "killed (SIGKILL)".to_owned(),
-            Some(named) => format!("killed by {named:?}"),
-            None => format!("killed by signal {signal}"),
-        },
+        (None, Some(signal), _) => format!("killed by {}", signal_name(signal)),
         (None, None, _) => status.to_string(),
     };
-    Exit { reason, code }
+    Exit {
+        reason,
+        code,
+        signal: status.signal(),
+    }
+}
+
+/// The names of the signals that end processes.
+fn signal_name(signal: i32) -> String {
+    let names = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::TERM, "SIGTERM"),
+    ];
+    let known = names.into_iter().find(|(known, _)| known.as_raw() == signal);
+    known.map_or_else(|| format!("signal {signal}"), |(_, name)| name.to_owned())
 }
 
 /// How often log files are looked at.

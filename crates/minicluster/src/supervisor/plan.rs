@@ -47,6 +47,28 @@ pub(crate) struct Exit {
     pub(crate) reason: String,
     /// The exit code, where there was one.
     pub(crate) code: Option<u8>,
+    /// The signal that ended it, where there was one.
+    pub(crate) signal: Option<i32>,
+}
+
+/// SIGTERM, with which we ask a process to stop.
+const TERMINATED: i32 = 15;
+
+impl Exit {
+    /// A process that never was, or whose end is unknown.
+    pub(crate) fn without_process(reason: String) -> Self {
+        Self {
+            reason,
+            code: None,
+            signal: None,
+        }
+    }
+
+    /// Whether a process that was asked to stop ended so.
+    fn as_asked(&self) -> bool {
+        // One that was not yet listening to signals is ended by SIGTERM itself.
+        self.code == Some(0) || self.signal == Some(TERMINATED)
+    }
 }
 
 /// What to do.
@@ -94,6 +116,8 @@ pub(crate) struct Patience {
     pub(crate) ready: Duration,
     /// From SIGTERM to the end of a process; then it is killed.
     pub(crate) stop: Duration,
+    /// Two requests to stop within this time are one: it may come to a process and to its group.
+    pub(crate) repeated: Duration,
     /// The pause after the first death; it doubles with each further one.
     pub(crate) first_pause: Duration,
     /// The longest pause.
@@ -108,7 +132,9 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             ready: Duration::from_secs(45),
-            stop: Duration::from_secs(20),
+            // Longer than the generator waits for acknowledgements (20 s).
+            stop: Duration::from_secs(30),
+            repeated: Duration::from_millis(500),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
             forget: Duration::from_secs(60),
@@ -162,6 +188,8 @@ enum Phase {
 pub(crate) struct Plan {
     slots: Vec<Slot>,
     phase: Phase,
+    /// When somebody asked for the end, last.
+    asked_to_stop: Option<Now>,
     patience: Patience,
 }
 
@@ -204,6 +232,7 @@ impl Plan {
         Self {
             slots: services.into_iter().map(slot).collect(),
             phase: Phase::Starting,
+            asked_to_stop: None,
             patience,
         }
     }
@@ -227,11 +256,7 @@ impl Plan {
                     self.stop(Outcome::Failed { message, code: None });
                 }
             }
-            Event::StopRequested => match self.phase {
-                Phase::Stopping(_) => self.kill_all(&mut actions),
-                Phase::Finished => {}
-                _ => self.stop(Outcome::Stopped),
-            },
+            Event::StopRequested => self.stop_requested(now, &mut actions),
         }
         self.advance(now, &mut actions);
         actions
@@ -271,8 +296,11 @@ impl Plan {
             slot.state = State::Stopped;
             if killed {
                 actions.push(Action::Report(format!("{service} had to be killed")));
-            } else if exit.code != Some(0) {
-                actions.push(Action::Report(format!("{service} ended with {}", exit.reason)));
+            } else if !exit.as_asked() {
+                actions.push(Action::Report(format!(
+                    "{service} did not stop as it should: {}",
+                    exit.reason
+                )));
             }
             return;
         }
@@ -296,6 +324,25 @@ impl Plan {
             "{service} died: {}; {again}",
             exit.reason
         )));
+    }
+
+    fn stop_requested(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let earlier = self.asked_to_stop.replace(now);
+        match (&self.phase, earlier) {
+            (Phase::Finished, _) => {}
+            (Phase::Stopping(_), Some(earlier)) if now.saturating_sub(earlier) < self.patience.repeated => {}
+            (Phase::Stopping(_), Some(_)) => {
+                actions.push(Action::Report("killing everything".to_owned()));
+                self.kill_all(actions);
+            }
+            // What failed is being stopped already: what comes next is the second request.
+            (Phase::Stopping(_), None) => {}
+            _ => {
+                let line = "stopping; once more to kill everything at once";
+                actions.push(Action::Report(line.to_owned()));
+                self.stop(Outcome::Stopped);
+            }
+        }
     }
 
     fn stop(&mut self, outcome: Outcome) {

@@ -4,6 +4,8 @@
 //! the `parquet` crate, what the topics hold decides what must be in it, and what the generator counted
 //! must agree with both.
 
+#![expect(clippy::print_stdout, reason = "the test runner shows it where a test fails")]
+
 mod lake_files;
 mod platform;
 mod story;

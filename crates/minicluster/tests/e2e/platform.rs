@@ -4,7 +4,6 @@ use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,6 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Platform {
     folder: TempDir,
     ports: [u16; 3],
+    _port_lock: File,
     /// Settings of this test.
     settings: Vec<String>,
     supervisor: Option<Child>,
@@ -35,9 +35,11 @@ pub(crate) struct Ended {
 
 impl Platform {
     pub(crate) fn new(settings: &[&str]) -> Self {
+        let (ports, port_lock) = free_ports();
         Self {
             folder: TempDir::new().expect("a temporary folder"),
-            ports: free_ports(),
+            ports,
+            _port_lock: port_lock,
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
             supervisor: None,
             services: Vec::new(),
@@ -298,16 +300,17 @@ fn is_ours(pid: u32, data: &Path) -> bool {
     command.windows(data.len()).any(|part| part == data)
 }
 
-/// Three ports whose successors are free too, below those that the system gives to outgoing connections.
-fn free_ports() -> [u16; 3] {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 10_000).expect("it is below 10,000");
-    loop {
-        let step = NEXT.fetch_add(6, Ordering::Relaxed);
-        let base = 11_000 + (start * 2 + step) % 20_000;
-        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if (base..base + 6).all(free) {
-            return [base, base + 2, base + 4];
+/// Six ports in a row that nobody else uses, below those that the system gives to outgoing connections.
+/// The locks keep other runs of these tests away from them.
+fn free_ports() -> ([u16; 3], File) {
+    let locks = std::env::temp_dir().join("minicluster-e2e-ports");
+    std::fs::create_dir_all(&locks).expect("room");
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    for base in (12_000..32_000).step_by(6) {
+        let lock = File::create(locks.join(base.to_string())).expect("room");
+        if lock.try_lock().is_ok() && (base..base + 6).all(free) {
+            return ([base, base + 2, base + 4], lock);
         }
     }
+    panic!("there are no free ports");
 }

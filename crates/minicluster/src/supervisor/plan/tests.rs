@@ -15,12 +15,13 @@ fn s(seconds: u64) -> Duration {
 }
 
 fn died(code: Option<u8>) -> Exit {
-    Exit {
-        reason: code.map_or("killed by signal 9".to_owned(), |code| {
-            format!("exit code {code}")
-        }),
-        code,
-    }
+    let reason = code.map_or("killed by SIGKILL".to_owned(), |code| format!("exit code {code}"));
+    let signal = code.is_none().then_some(9);
+    Exit { reason, code, signal }
+}
+
+fn stopping() -> Action {
+    Action::Report("stopping; once more to kill everything at once".to_owned())
 }
 
 fn running() -> Plan {
@@ -67,7 +68,7 @@ fn the_generator_stops_first_and_the_brokers_last() {
     let stop = |plan: &mut Plan, service| plan.on(Event::Exited(service, died(Some(0))), s(11));
     assert_eq!(
         plan.on(Event::StopRequested, s(10)),
-        [Action::Terminate(Service::Generator)]
+        [stopping(), Action::Terminate(Service::Generator)]
     );
     assert_eq!(
         stop(&mut plan, Service::Generator),
@@ -86,11 +87,11 @@ fn the_generator_stops_first_and_the_brokers_last() {
 fn what_does_not_stop_is_killed_in_its_turn() {
     let mut plan = running();
     plan.on(Event::StopRequested, s(10));
-    assert_eq!(plan.deadline(), Some(s(30)));
-    assert_eq!(plan.on(Event::Tick, s(29)), []);
-    assert_eq!(plan.on(Event::Tick, s(30)), [Action::Kill(Service::Generator)]);
+    assert_eq!(plan.deadline(), Some(s(40)));
+    assert_eq!(plan.on(Event::Tick, s(39)), []);
+    assert_eq!(plan.on(Event::Tick, s(40)), [Action::Kill(Service::Generator)]);
     assert_eq!(
-        plan.on(Event::Exited(Service::Generator, died(None)), s(30)),
+        plan.on(Event::Exited(Service::Generator, died(None)), s(40)),
         [
             Action::Report("generator had to be killed".to_owned()),
             Action::Terminate(Service::Etl)
@@ -102,8 +103,11 @@ fn what_does_not_stop_is_killed_in_its_turn() {
 fn a_second_request_kills_everything_at_once() {
     let mut plan = running();
     plan.on(Event::StopRequested, s(10));
-    let killed: Vec<_> = plan.on(Event::StopRequested, s(11));
-    assert_eq!(killed, ALL.map(Action::Kill));
+    // The same request, once to the process and once to its group.
+    assert_eq!(plan.on(Event::StopRequested, s(10)), []);
+    let mut wanted = vec![Action::Report("killing everything".to_owned())];
+    wanted.extend(ALL.map(Action::Kill));
+    assert_eq!(plan.on(Event::StopRequested, s(11)), wanted);
     for service in ALL {
         plan.on(Event::Exited(service, died(None)), s(11));
     }
@@ -120,7 +124,7 @@ fn the_pause_doubles_until_the_service_lives_long_enough() {
         assert_eq!(
             actions,
             [Action::Report(format!(
-                "etl died: killed by signal 9; starting again in {} s",
+                "etl died: killed by SIGKILL; starting again in {} s",
                 again.as_secs_f64()
             ))]
         );
