@@ -445,14 +445,31 @@ impl Plan {
     }
 
     /// Stops the first group that still runs; the next one follows when it has ended.
+    ///
+    /// Until its turn has come a service is still needed: the generator cannot flush to a dead broker.
     fn advance_stop(&mut self, outcome: Outcome, now: Now, actions: &mut Vec<Action>) {
+        let is_alive = |slot: &&Slot| {
+            matches!(
+                slot.state,
+                State::Starting { .. } | State::Ready { .. } | State::Stopping { .. }
+            )
+        };
+        let alive = self.slots.iter().filter(is_alive);
+        let group = alive.map(|slot| slot.service.stop_stage()).min();
         for slot in &mut self.slots {
-            if matches!(slot.state, State::Waiting | State::Paused { .. }) {
-                slot.state = State::Stopped;
+            let needed =
+                outcome == Outcome::Stopped && group.is_some_and(|group| slot.service.stop_stage() > group);
+            match slot.state {
+                State::Paused { until } if needed && until <= now => {
+                    slot.state = State::Starting { since: now };
+                    actions.push(Action::Start(slot.service));
+                }
+                State::Paused { .. } if needed => {}
+                State::Paused { .. } | State::Waiting => slot.state = State::Stopped,
+                _ => {}
             }
         }
-        let running = self.slots.iter().filter(|slot| slot.state != State::Stopped);
-        let Some(group) = running.map(|slot| slot.service.stop_stage()).min() else {
+        let Some(group) = group else {
             self.phase = Phase::Finished;
             return actions.push(Action::Finish(outcome));
         };

@@ -84,6 +84,24 @@ fn the_generator_stops_first_and_the_brokers_last() {
 }
 
 #[test]
+fn a_dead_broker_comes_back_while_the_generator_still_needs_it() {
+    let mut plan = running();
+    let [one, two] = BROKERS;
+    let stop = |plan: &mut Plan, service, now| plan.on(Event::Exited(service, died(Some(0))), now);
+    plan.on(Event::Exited(one, died(None)), s(10));
+    plan.on(Event::StopRequested, s(10));
+    assert_eq!(plan.on(Event::Tick, s(11)), [Action::Start(one)]);
+    plan.on(Event::Ready(one), s(11));
+    stop(&mut plan, Service::Generator, s(12));
+    // Also one that dies meanwhile; but not in its own turn.
+    plan.on(Event::Exited(two, died(None)), s(12));
+    assert_eq!(plan.on(Event::Tick, s(13)), [Action::Start(two)]);
+    plan.on(Event::Exited(two, died(None)), s(13));
+    assert_eq!(stop(&mut plan, Service::Etl, s(13)), [Action::Terminate(one)]);
+    assert_eq!(stop(&mut plan, one, s(14)), [Action::Finish(Outcome::Stopped)]);
+}
+
+#[test]
 fn what_does_not_stop_is_killed_in_its_turn() {
     let mut plan = running();
     plan.on(Event::StopRequested, s(10));
