@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::Settings;
 
@@ -16,6 +16,9 @@ use crate::supervisor::Supervisor;
 /// What a service that an earlier supervisor left behind gets to end by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a taken port may take to become free.
+const PORT_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Starts everything and runs until it is told to stop.
 pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {
     let run = RunFolder::new(&settings.folders);
@@ -23,8 +26,7 @@ pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {
     let _lock = run.lock()?;
     run.create_identity()?;
     run.create_secret()?;
-    end_orphans(&run).await?;
-    ports::check(settings.kafka.host, &wanted_ports(&settings))?;
+    take_over(&settings, &run).await?;
     let program = std::env::current_exe()
         .map_err(|error| Failure::plain(format!("cannot find this program again: {error}")))?;
     output::progress(&format!("starting in {}", settings.folders.data().display()));
@@ -32,6 +34,22 @@ pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {
     Supervisor::new(settings, run, program, shared.arguments(), summary)?
         .run()
         .await
+}
+
+/// Ends what an earlier `up` left, and checks that the ports are free then.
+///
+/// A process that was killed a moment ago may still hold its port, and one that was started a moment
+/// ago may not have recorded itself yet: both pass.
+async fn take_over(settings: &Settings, run: &RunFolder) -> Outcome {
+    let wanted = wanted_ports(settings);
+    let deadline = Instant::now() + PORT_PATIENCE;
+    loop {
+        end_orphans(run).await?;
+        match ports::check(settings.kafka.host, &wanted) {
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(100)).await,
+            checked => return checked,
+        }
+    }
 }
 
 /// Ends services whose supervisor is gone, in the order in which they have to stop.
