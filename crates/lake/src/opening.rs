@@ -1,4 +1,4 @@
-//! How a writer starts: locks, checks, syncs, and a new lake's first commit.
+//! How a writer starts: checks, syncs, and a new lake's first commit.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,21 +17,14 @@ use crate::{
     sealed,
 };
 
-/// The locks that keep every other writer out.
-pub(crate) struct Locks<D: Disk> {
-    _root: D::Lock,
-    _state: D::Lock,
-}
-
 /// A lake that may be written.
-pub(crate) struct Opened<D: Disk> {
-    pub(crate) locks: Locks<D>,
+pub(crate) struct Opened {
     pub(crate) lake: LakeId,
     pub(crate) head: Head,
     pub(crate) seen: Option<CommitNumber>,
 }
 
-/// Takes the locks, looks at everything, and goes on from there.
+/// Looks at everything, and goes on from there. The caller holds the locks.
 pub(crate) fn open<D: Disk>(
     disk: &D,
     options: &Options,
@@ -39,11 +32,7 @@ pub(crate) fn open<D: Disk>(
     state: &StateLayout,
     now: Timestamp,
     random: u128,
-) -> Result<Opened<D>, LakeError> {
-    let locks = Locks {
-        _root: lock(disk, &layout.root)?,
-        _state: lock(disk, &state.dir)?,
-    };
+) -> Result<Opened, LakeError> {
     let mut found = Found {
         root: identity::read(disk, &layout.identity())?,
         state: identity::read(disk, &state.identity())?,
@@ -94,29 +83,7 @@ pub(crate) fn open<D: Disk>(
         .seen
         .filter(|seen| seen.sha256 == head.digest)
         .map(|seen: Seen| seen.commit);
-    Ok(Opened {
-        locks,
-        lake,
-        head,
-        seen,
-    })
-}
-
-/// Makes a folder that is to be locked, and locks it.
-fn lock<D: Disk>(disk: &D, folder: &Path) -> Result<D::Lock, LakeError> {
-    folders::ensure_durable(disk, folder)?;
-    if let Some(kind) = disk.network_file_system(folder).during("look at", folder)? {
-        return Err(LakeError::NetworkFileSystem {
-            path: folder.to_owned(),
-            kind,
-        });
-    }
-    match disk.lock_dir(folder) {
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(LakeError::Locked {
-            path: folder.to_owned(),
-        }),
-        locked => locked.during("lock", folder),
-    }
+    Ok(Opened { lake, head, seen })
 }
 
 fn newest(head: &Head) -> Newest {

@@ -8,7 +8,7 @@ use crate::commit_log::{self, Head, Linked, Listing};
 use crate::error::Context;
 use crate::identity::{self, Seen};
 use crate::layout::{Layout, StateLayout};
-use crate::names::check_plain;
+use crate::locks::{Locks, Turn};
 use crate::retained::Retained;
 use crate::staging::{self, Staging};
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 mod tests;
 
 /// The one writer of a lake. It holds the locks of the lake's root and of its state folder until
-/// it is dropped.
+/// it is dropped, and longer where its process keeps the [`Locks`].
 ///
 /// An error leaves the writer usable unless it says otherwise: what was staged is given up, and
 /// the next [`Writer::begin`] starts afresh. After an error that leaves in doubt what is durable,
@@ -38,7 +38,7 @@ pub struct Writer<D: Disk> {
     /// The attempt whose staged files were not committed.
     attempt: Option<AttemptId>,
     stopped: bool,
-    _locks: opening::Locks<D>,
+    _turn: Turn<D>,
 }
 
 impl<D: Disk> Writer<D> {
@@ -51,22 +51,30 @@ impl<D: Disk> Writer<D> {
     /// don't belong together, [`LakeError::Damaged`] and its like where files are not what they
     /// should be. Then nothing is changed, but that missing folders are made.
     pub fn open(disk: D, options: Options, now: Timestamp, random: u128) -> Result<Writer<D>, LakeError> {
-        check_plain("job", &options.job)?;
-        let layout = Layout::new(&options.root);
-        let state = StateLayout::new(&options.checkpoint_root, &options.job);
-        let opened = opening::open(&disk, &options, &layout, &state, now, random)?;
+        Writer::open_under(&Locks::take(disk, options)?, now, random)
+    }
+
+    /// Opens a lake as [`Writer::open`] does, under locks that are held already.
+    ///
+    /// # Errors
+    /// As [`Writer::open`]; [`LakeError::Misuse`] while an earlier writer lives under these locks.
+    pub fn open_under(locks: &Locks<D>, now: Timestamp, random: u128) -> Result<Writer<D>, LakeError> {
+        let turn = locks.begin_turn()?;
+        let (disk, options) = (locks.disk(), locks.options());
+        let (layout, state) = (locks.layout(), locks.state());
+        let opened = opening::open(disk, options, layout, state, now, random)?;
         let mut writer = Writer {
-            retained: Retained::read(&disk, &layout, &opened.head, now, options.retain)?,
-            disk,
-            options,
-            layout,
-            state,
+            retained: Retained::read(disk, layout, &opened.head, now, options.retain)?,
+            disk: disk.clone(),
+            options: options.clone(),
+            layout: layout.clone(),
+            state: state.clone(),
             lake: opened.lake,
             head: opened.head,
             seen: opened.seen,
             attempt: None,
             stopped: false,
-            _locks: opened.locks,
+            _turn: turn,
         };
         writer.publish()?;
         collect::remove_strangers(&writer.disk, &writer.layout, &writer.state, &writer.retained)?;

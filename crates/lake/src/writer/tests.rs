@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::date;
 
 use crate::{
-    AttemptId, Collected, CommitNumber, LakeError, Mismatch, Options, Payload, Snapshot, StagedFile, Staging,
-    TableName, Writer,
+    AttemptId, Collected, CommitNumber, LakeError, Locks, Mismatch, Options, Payload, Snapshot, StagedFile,
+    Staging, TableName, Writer,
 };
 
 const SECOND_MS: i64 = 1000;
@@ -193,6 +193,35 @@ fn a_second_writer_is_refused_while_the_first_lives() {
     let refused = Writer::open(disk.clone(), elsewhere, at(0), 8).err().unwrap();
     assert!(matches!(&refused, LakeError::Locked { path } if path.ends_with("etl")));
     drop(first);
+    open(&disk).unwrap();
+}
+
+#[test]
+fn a_writer_that_starts_over_keeps_its_locks() {
+    let disk = lake_with(1);
+    let locks = Locks::take(disk.clone(), options()).unwrap();
+    let mut writer = Writer::open_under(&locks, at(0), 7).unwrap();
+    let refused = Writer::open_under(&locks, at(0), 7).err().unwrap();
+    assert!(matches!(refused, LakeError::Misuse(_)), "{refused}");
+    let staging = stage(&mut writer, 2).unwrap();
+    disk.fail_step(disk.steps() + 1, ErrorKind::StorageFull);
+    let full = writer.commit(staging, &order(), Payload::null(), at(0));
+    assert!(full.unwrap_err().is_disk_full());
+    assert!(matches!(writer.publish(), Err(LakeError::Stopped)));
+    drop(writer);
+
+    // Nobody gets in between, also not when starting over fails.
+    assert!(matches!(open(&disk).err().unwrap(), LakeError::Locked { .. }));
+    disk.fail_step(disk.steps() + 1, ErrorKind::StorageFull);
+    assert!(Writer::open_under(&locks, at(0), 8).is_err());
+    assert!(matches!(open(&disk).err().unwrap(), LakeError::Locked { .. }));
+    let mut writer = Writer::open_under(&locks, at(0), 9).unwrap();
+    assert_eq!(commit(&mut writer, 3, 0).unwrap(), CommitNumber(3));
+
+    // The writer holds them, too.
+    drop(locks);
+    assert!(matches!(open(&disk).err().unwrap(), LakeError::Locked { .. }));
+    drop(writer);
     open(&disk).unwrap();
 }
 
