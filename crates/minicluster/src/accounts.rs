@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use config::Settings;
 use disk::RealDisk;
-use etl::Ledger;
+use etl::{Ledger, Standing};
 use jiff::Timestamp;
 use lake::{LakeError, Payload, Snapshot};
-use serde::Deserialize;
 
 use crate::failure::Outcome;
 
@@ -19,48 +18,10 @@ pub(crate) struct Newest {
     pub(crate) at: Timestamp,
     /// What became of every event.
     pub(crate) ledger: Ledger,
-    /// Where the ETL stands, by source table; empty before its first micro-batch.
-    pub(crate) sources: BTreeMap<String, Source>,
+    /// Where the ETL stands; without tables before its first micro-batch.
+    pub(crate) standing: Standing,
     /// Rows by table, as the commit's files hold them.
     pub(crate) rows: BTreeMap<String, u64>,
-}
-
-/// Where the ETL stands in one topic.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Source {
-    declaration: Declaration,
-    /// The table's watermark in microseconds since 1970.
-    pub(crate) watermark_us: Option<i64>,
-    partitions: BTreeMap<i32, Partition>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Declaration {
-    topic: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Partition {
-    next_offset: i64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Standing {
-    sources: BTreeMap<String, Source>,
-}
-
-impl Source {
-    /// The topic that is read.
-    pub(crate) fn topic(&self) -> &str {
-        &self.declaration.topic
-    }
-
-    /// The next offset of a partition; 0 where none was read.
-    pub(crate) fn next_offset(&self, partition: i32) -> i64 {
-        self.partitions
-            .get(&partition)
-            .map_or(0, |partition| partition.next_offset)
-    }
 }
 
 impl Newest {
@@ -84,7 +45,7 @@ impl Newest {
             commit: snapshot.commit().number.0,
             at: snapshot.commit().at,
             ledger: ledger(application)?,
-            sources: sources(application)?,
+            standing: standing(application)?,
             rows,
         }))
     }
@@ -97,9 +58,9 @@ fn ledger(application: &Payload) -> Outcome<Ledger> {
     }
 }
 
-fn sources(application: &Payload) -> Outcome<BTreeMap<String, Source>> {
+fn standing(application: &Payload) -> Outcome<Standing> {
     match application.is_null() {
-        true => Ok(BTreeMap::new()),
-        false => Ok(application.read::<Standing>()?.sources),
+        true => Ok(Standing::default()),
+        false => Ok(Standing::from_payload(application.as_str())?),
     }
 }

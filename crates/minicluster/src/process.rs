@@ -39,6 +39,12 @@ impl Process {
         same_boot && Stat::parse(&stat).is_some_and(running)
     }
 
+    /// Whether it is stopped by a signal (SIGSTOP), and does nothing until it is continued.
+    pub(crate) fn is_paused(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        Stat::parse(&stat).is_some_and(|stat| stat.start_ticks == self.start_ticks && stat.state == 'T')
+    }
+
     /// Sends a signal, if it still runs.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.is_alive() {

@@ -15,7 +15,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use datafusion::sql::parser::Statement;
+use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast;
 use disk::Disk;
 use futures::StreamExt;
@@ -169,8 +169,10 @@ impl Planner {
             statement: text.split_whitespace().next().unwrap_or_default().to_owned(),
         };
         let state = self.context.state();
-        let dialect = state.config_options().sql_parser.dialect;
-        let statement = state.sql_to_statement(text, &dialect).map_err(planning)?;
+        let mut statements = DFParser::parse_sql(text).map_err(planning)?;
+        let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+            return Err(QueryError::NotOne);
+        };
         if !only_reads(&statement) {
             return Err(read_only());
         }

@@ -15,6 +15,9 @@ pub enum QueryError {
         /// All tables.
         tables: Vec<String>,
     },
+    /// Several statements, or none.
+    #[error("give exactly one statement")]
+    NotOne,
     /// Text that isn't SQL, or names what doesn't exist.
     #[error("{message}")]
     Sql {

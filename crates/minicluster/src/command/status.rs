@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use config::Settings;
+use etl::{EventTime, TableStanding};
 use jiff::Timestamp;
+use record::PartitionIndex;
 use serde_json::{Value, json};
 
 use crate::accounts::Newest;
@@ -32,10 +34,20 @@ struct ServiceView {
     address: String,
 }
 
+impl ServiceView {
+    fn state(&self) -> &'static str {
+        match &self.record {
+            None => "down",
+            Some(record) if record.process.is_paused() => "paused",
+            Some(_) => "running",
+        }
+    }
+}
+
 /// Where the ETL stands with one table.
 struct Lag {
     table: String,
-    watermark: Option<Timestamp>,
+    watermark: Option<EventTime>,
     /// Records of the topic that were not read; unknown without the brokers.
     behind: Option<i64>,
 }
@@ -113,26 +125,23 @@ fn views(
 }
 
 fn lags(newest: &Newest, topics: Option<&Vec<Topic>>) -> Vec<Lag> {
-    let lag = |(table, source): (&String, &crate::accounts::Source)| {
-        let topic = topics.and_then(|topics| topics.iter().find(|topic| topic.name == source.topic()));
+    let lag = |(table, standing): (&String, &TableStanding)| {
+        let topic = topics.and_then(|topics| topics.iter().find(|topic| topic.name == standing.topic));
         let behind = topic.map(|topic| {
-            let partitions = topic.partitions.iter();
-            let unread = partitions.filter_map(|partition| {
-                let (first, next) = partition.offsets?;
-                Some(next - source.next_offset(partition.index).max(first))
+            let unread = topic.partitions.iter().filter_map(|partition| {
+                let (first, end) = partition.offsets?;
+                let next = standing.next_offsets.get(&PartitionIndex(partition.index));
+                Some(end - next.map_or(first, |next| next.0.max(first)))
             });
             unread.sum()
         });
-        let watermark = source
-            .watermark_us
-            .and_then(|us| Timestamp::from_microsecond(us).ok());
         Lag {
             table: table.clone(),
-            watermark,
+            watermark: standing.watermark,
             behind,
         }
     };
-    newest.sources.iter().map(lag).collect()
+    newest.standing.tables.iter().map(lag).collect()
 }
 
 fn show(
@@ -182,7 +191,7 @@ fn show_services(services: &[ServiceView]) {
         let record = view.record.as_ref();
         vec![
             view.service.to_string(),
-            if record.is_some() { "running" } else { "down" }.to_owned(),
+            view.state().to_owned(),
             record
                 .map(|record| record.process.pid.to_string())
                 .unwrap_or_default(),
@@ -246,7 +255,7 @@ fn show_lake(newest: &Newest, lags: &[Lag]) {
                 rows.to_string(),
                 behind.map(|behind| behind.to_string()).unwrap_or_default(),
                 watermark
-                    .map(|watermark| format!("{watermark:.0}"))
+                    .map(|watermark| watermark.to_string())
                     .unwrap_or_default(),
             ]
         })
@@ -273,7 +282,7 @@ fn to_json(
         let record = view.record.as_ref();
         json!({
             "service": view.service.to_string(),
-            "running": record.is_some(),
+            "state": view.state(),
             "pid": record.map(|record| record.process.pid),
             "since": record.map(|record| record.since.to_string()),
             "memory_bytes": record.and_then(|record| record.process.resident_bytes()),

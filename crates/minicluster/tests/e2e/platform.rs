@@ -131,15 +131,22 @@ impl Platform {
         serde_json::from_str(&self.ask(&["status", "-o", "json"])).expect("JSON")
     }
 
-    /// The pid of a service, as `status` tells it.
-    pub(crate) fn pid(&self, service: &str) -> Option<u32> {
+    /// A service, as `status` tells it.
+    pub(crate) fn service(&self, service: &str) -> Value {
         let status = self.status();
         let services = status["services"].as_array().expect("a list");
-        let view = services
+        services
             .iter()
             .find(|view| view["service"] == service)
-            .expect(service);
-        view["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+            .expect(service)
+            .clone()
+    }
+
+    /// The pid of a service, as `status` tells it.
+    pub(crate) fn pid(&self, service: &str) -> Option<u32> {
+        self.service(service)["pid"]
+            .as_u64()
+            .and_then(|pid| u32::try_from(pid).ok())
     }
 
     pub(crate) fn supervisor_pid(&self) -> u32 {

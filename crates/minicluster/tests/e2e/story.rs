@@ -276,6 +276,9 @@ fn a_running_platform_stays_one_whoever_interferes() {
     for paused in [false, true] {
         if paused {
             signal(etl, Signal::STOP);
+            within("status tells", || {
+                (platform.service("etl")["state"] == "paused").then_some(())
+            });
         }
         let second = platform.run(&["etl"]);
         assert_eq!(second.code, 5, "{second:?}");

@@ -247,6 +247,8 @@ async fn errors_say_what_to_do() {
             "select * from views v join nowhere n on true",
             "there is no table `nowhere`; there are: views",
         ),
+        ("select 1; select 2", "give exactly one statement"),
+        (" -- nothing", "give exactly one statement"),
         (
             "insert into views values ('/', 1)",
             "SQL only reads here, so `insert` is refused: ask with select, with, show, describe or explain",
