@@ -131,6 +131,8 @@ impl<D: Disk> Executor<D> {
         let mut out = Vec::new();
         match input {
             Input::Tick => self.on_tick(now, &mut out),
+            // Whatever was told: what may wait no longer is answered below.
+            Input::Deadline => {}
             Input::Client {
                 request,
                 version,
@@ -160,7 +162,8 @@ impl<D: Disk> Executor<D> {
         out
     }
 
-    /// When [`Executor::on`] must be called next, besides ticks.
+    /// When [`Executor::on`] must be called next, besides ticks: with [`Input::Deadline`] where nothing
+    /// else happens. Not with a tick: whoever counts time in ticks would count too many.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
         self.fetches.next_deadline()

@@ -29,6 +29,8 @@ pub struct RequestId {
 pub enum Input {
     /// [`cluster::TICK`] has passed.
     Tick,
+    /// The time of [`crate::Executor::next_deadline`] has come, which need not be that of a tick.
+    Deadline,
     /// A client's request. It gets exactly one [`Output::Respond`], [`Output::NoResponse`] or
     /// [`Output::Hangup`], unless its connection goes before.
     Client {

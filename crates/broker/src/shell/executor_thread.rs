@@ -13,6 +13,9 @@ use tokio::time::{timeout, timeout_at};
 use super::peer_link::PeerLinks;
 use crate::{BrokerError, Clock, Executor, Input, Output, RequestId, Response};
 
+#[cfg(test)]
+mod tests;
+
 /// Inputs that wait for the executor; whoever brings one more waits, and reads no more from its socket.
 const QUEUE: usize = 256;
 /// Inputs that are taken from a queue at once. Few, so that neither ticks nor other brokers wait for long
@@ -102,6 +105,35 @@ impl SystemClock {
     }
 }
 
+/// When the executor is to be told that time has passed.
+struct Rhythm {
+    next_tick: Millis,
+}
+
+impl Rhythm {
+    fn new(now: Millis) -> Self {
+        Self {
+            next_tick: now.plus(TICK),
+        }
+    }
+
+    /// When to wake at the latest.
+    fn wake(&self, deadline: Option<Millis>) -> Millis {
+        deadline.map_or(self.next_tick, |deadline| deadline.min(self.next_tick))
+    }
+
+    /// What to tell at a wake-up, before any other input. Raft counts ticks: one for each deadline of a
+    /// fetch would make its timeouts so much shorter.
+    fn beat(&mut self, now: Millis) -> Input {
+        if now < self.next_tick {
+            return Input::Deadline;
+        }
+        // Ticks that were missed are not made up for.
+        self.next_tick = now.plus(TICK);
+        Input::Tick
+    }
+}
+
 /// Everything of the thread.
 pub(crate) struct ExecutorThread<D: Disk> {
     pub(crate) executor: Executor<D>,
@@ -132,13 +164,10 @@ impl<D: Disk> ExecutorThread<D> {
     }
 
     fn serve(&mut self, runtime: &Handle, waiting: &mut Waiting) -> End {
-        let mut next_tick = self.clock.now().monotonic.plus(TICK);
+        let mut rhythm = Rhythm::new(self.clock.now().monotonic);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let wake = self
-                .executor
-                .next_deadline()
-                .map_or(next_tick, |deadline| deadline.min(next_tick));
+            let wake = rhythm.wake(self.executor.next_deadline());
             let wake = self.clock.instant(wake).into();
             let received =
                 runtime.block_on(async { timeout_at(wake, self.queues.receive(&mut batch)).await });
@@ -146,14 +175,9 @@ impl<D: Disk> ExecutorThread<D> {
                 return End::Asked;
             }
             let now = self.clock.now();
-            if now.monotonic >= next_tick || batch.is_empty() {
-                // Ticks that were missed are not made up for.
-                if now.monotonic >= next_tick {
-                    next_tick = now.monotonic.plus(TICK);
-                }
-                if let Err(e) = self.input(Input::Tick, now, waiting) {
-                    return End::Failed(e);
-                }
+            let beat = rhythm.beat(now.monotonic);
+            if let Err(e) = self.input(beat, now, waiting) {
+                return End::Failed(e);
             }
             for submission in batch.drain(..) {
                 let input = match submission {

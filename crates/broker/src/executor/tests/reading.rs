@@ -61,6 +61,22 @@ fn a_long_poll_waits_for_min_bytes_and_no_longer_than_max_wait() {
 }
 
 #[test]
+fn a_long_poll_ends_at_its_deadline_without_a_tick() {
+    let mut broker = with_records("t", &[]);
+    let waiting = broker.send(2, 12, Request::Fetch(fetch("t", 0, 1, 10)));
+    let deadline = broker.executor.next_deadline().expect("somebody waits");
+    let now = crate::Clock {
+        monotonic: deadline,
+        ..broker.clock()
+    };
+    let out = broker.executor.on(Input::Deadline, now);
+    assert!(
+        matches!(&out[..], [crate::Output::Respond { request, .. }] if *request == waiting),
+        "{out:?}"
+    );
+}
+
+#[test]
 fn a_client_that_left_is_not_waited_for() {
     let mut broker = with_records("t", &[]);
     let waiting = broker.send(2, 12, Request::Fetch(fetch("t", 0, 1, 500)));
