@@ -12,7 +12,7 @@ use record::Timestamp;
 
 use crate::declaration::QUARANTINE;
 use crate::derived_table::Closing;
-use crate::event_time::EventTime;
+use crate::event_time::{EventTime, MICROS_PER_DAY};
 use crate::job::{Job, lake_time};
 use crate::payload::{Payload, StateFile, StateKind};
 use crate::pool::parallel;
@@ -202,7 +202,7 @@ impl<D: Disk> Job<D> {
                 .map(|batch| batch.num_rows() as u64)
                 .sum::<u64>();
             let table = file.table;
-            let mut staged = staging.data_file(table, date(table.as_str(), file.day)?)?;
+            let mut staged = staging.data_file(table, date(file)?)?;
             let what = || format!("a file of table {table}");
             staged
                 .write_all(&bytes)
@@ -396,9 +396,8 @@ fn expect_rows(table: &str, rows: &ByDay, counted: u64) -> Result<(), EtlError> 
     )))
 }
 
-fn date(table: &str, day: i64) -> Result<Date, EtlError> {
-    let seconds = day.saturating_mul(86_400);
-    let timestamp = jiff::Timestamp::from_second(seconds)
-        .map_err(|error| EtlError::columns(table, format!("{} has no date: {error}", EventTime(seconds))))?;
-    Ok(jiff::tz::Offset::UTC.to_datetime(timestamp).date())
+fn date(file: &FileTask<'_>) -> Result<Date, EtlError> {
+    let start = EventTime(file.day.saturating_mul(MICROS_PER_DAY));
+    let none = || EtlError::columns(file.table.as_str(), format!("{start} has no date"));
+    start.date().ok_or_else(none)
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use jiff::Span;
+use jiff::civil::Date;
+
 /// When an event happened, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTime(pub i64);
@@ -9,6 +12,10 @@ pub struct EventTime(pub i64);
 const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Microseconds in a day.
 pub(crate) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
+const FIRST_SECOND: i64 = -62_135_596_800;
+const LAST_SECOND: i64 = 253_402_300_799;
 
 impl EventTime {
     /// The event time `micros` earlier.
@@ -29,12 +36,21 @@ impl EventTime {
         self.0.div_euclid(MICROS_PER_DAY)
     }
 
+    /// The date in UTC; every time that was parsed has one.
+    #[must_use]
+    pub fn date(self) -> Option<Date> {
+        let days = Span::new().try_days(self.day()).ok()?;
+        Date::constant(1970, 1, 1).checked_add(days).ok()
+    }
+
     /// Parses ISO 8601 as Spark's `to_timestamp` does, with the differences that the crate's page
     /// of leniencies declares. `None` for everything else.
     ///
     /// Accepted: `Y-M-D`, or `Y-M-D` followed by `T` or a space and `h:m`, `h:m:s` or
     /// `h:m:s.fraction`, then nothing (UTC), `Z`, `UTC`, `GMT`, `+hh`, `+hh:mm` or `+hhmm`. Year of
     /// four digits from 0001, the other fields of one or two digits; digits beyond the microsecond are cut.
+    /// What lies before 0001-01-01T00:00:00Z or after 9999-12-31T23:59:59.999999Z, by its offset, has
+    /// no date of four digits and is none either.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -44,9 +60,14 @@ impl EventTime {
 
 impl fmt::Display for EventTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(timestamp) => timestamp.fmt(f),
-            Err(_) => write!(f, "{} us", self.0),
+        let since_midnight = Span::new().microseconds(self.0.rem_euclid(MICROS_PER_DAY));
+        // By the civil calendar: jiff's timestamps end a day before the year 9999 does.
+        let civil = self
+            .date()
+            .and_then(|date| date.at(0, 0, 0, 0).checked_add(since_midnight).ok());
+        match civil {
+            Some(civil) => write!(f, "{civil}Z"),
+            None => write!(f, "{} us", self.0),
         }
     }
 }
@@ -170,6 +191,9 @@ fn assemble(fields: [i64; 6], micros: i64, offset: i64) -> Option<EventTime> {
         return None;
     }
     let seconds = days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
+    if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
+        return None;
+    }
     Some(EventTime(seconds * MICROS_PER_SECOND + micros))
 }
 

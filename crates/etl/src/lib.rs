@@ -34,7 +34,7 @@
 //! | a fraction finer than a microsecond | cut | the same |
 //! | event time without a zone | the session's zone | UTC |
 //! | date alone | midnight | the same |
-//! | year or year-month alone, region names as zone, years beyond 9999 | accepted | malformed |
+//! | year or year-month alone, region names as zone, years beyond 9999 (in UTC) | accepted | malformed |
 //! | `T24:00`, impossible dates, other texts | null event time | malformed |
 
 mod commit;

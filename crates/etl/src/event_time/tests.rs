@@ -21,6 +21,9 @@ fn every_shape_of_the_text() {
         ("1969-12-31T23:59:59.999999Z", Some(-1)),
         ("0001-01-01T00:00:00Z", Some(-62_135_596_800_000_000)),
         ("9999-12-31T23:59:59Z", Some(253_402_300_799_000_000)),
+        ("9999-12-31T23:59:59.999999Z", Some(253_402_300_799_999_999)),
+        ("9999-12-31T23:59:59-00:01", None),
+        ("0001-01-01T00:00:00+00:01", None),
         ("", None),
         ("2025", None),
         ("2025-06", None),
@@ -62,4 +65,22 @@ fn days_before_1970_count_downwards() {
     assert_eq!(EventTime(-1).day(), -1);
     assert_eq!(EventTime(0).day(), 0);
     assert_eq!(EventTime(-1).floor(60_000_000), -60_000_000);
+}
+
+#[test]
+fn every_time_that_is_parsed_has_a_date() {
+    let shown = |text: &str| {
+        let time = EventTime::parse(text).unwrap();
+        (time.date().unwrap().to_string(), time.to_string())
+    };
+    for text in [
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.999999Z",
+        "2024-02-29T12:00:00Z",
+        "9999-12-31T00:00:00Z",
+        "9999-12-31T23:59:59.999999Z",
+    ] {
+        assert_eq!(shown(text), (text[..10].to_owned(), text.to_owned()));
+    }
+    assert_eq!(EventTime(i64::MAX).date(), None);
 }

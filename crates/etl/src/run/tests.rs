@@ -127,6 +127,12 @@ impl Rig {
         let mut random = Random(seed);
         let clickstream: Vec<_> = (0..3).map(|p| events(&mut random, p, count, false)).collect();
         let iot: Vec<_> = (0..2).map(|p| events(&mut random, p, count, true)).collect();
+        Self::of(seed, clickstream, iot)
+    }
+
+    /// Topics of these records, by partition.
+    fn of(seed: u64, clickstream: Vec<Vec<Sent>>, iot: Vec<Vec<Sent>>) -> Self {
+        let mut random = Random(seed.wrapping_add(1_000));
         let mut topics = MemoryTopics {
             id: "memory".into(),
             topics: BTreeMap::new(),
@@ -557,5 +563,30 @@ async fn a_changed_declaration_is_refused() {
     assert!(
         message.contains("table clickstream: its deduplication keys changed"),
         "{message}"
+    );
+}
+
+/// No clock of a producer may stop the ETL.
+#[tokio::test]
+async fn the_first_and_the_last_day_have_folders() {
+    let at = |timestamp: i64, ts: &str| Sent {
+        timestamp: Timestamp(timestamp),
+        value: Some(format!(r#"{{"event_id":"{ts}","ts":"{ts}"}}"#).into_bytes()),
+    };
+    let ends = vec![
+        at(0, "0001-01-01T00:00:00Z"),
+        at(253_402_300_799_000, "9999-12-31T23:59:59.999999Z"),
+        at(253_402_300_799_000, "9999-12-31T23:59:59-00:01"),
+    ];
+    let rig = Rig::of(1, vec![ends], vec![Vec::new()]);
+    rig.run(FailPoints::none()).await.unwrap();
+    let counts = rig.ledger().table("clickstream");
+    assert_eq!((counts.written, counts.malformed), (2, 1));
+    assert_eq!(
+        rig.rows("clickstream")
+            .iter()
+            .map(RecordBatch::num_rows)
+            .sum::<usize>(),
+        2
     );
 }
