@@ -4,7 +4,9 @@
 //! and tells the operator one line about everything that happens.
 
 mod launcher;
+mod patience;
 mod plan;
+mod service;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,8 +21,9 @@ use tokio::sync::mpsc;
 
 pub(crate) use launcher::ReadyLine;
 use launcher::{Launcher, ROTATE_EVERY, Told};
-pub(crate) use plan::Service;
-use plan::{Action, Event, Outcome as Ending, Patience, Plan};
+use patience::Patience;
+use plan::{Action, Event, Outcome as Ending, Plan};
+pub(crate) use service::Service;
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::output;

@@ -13,7 +13,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::mpsc;
 
-use super::plan::{Exit, Service};
+use super::plan::Exit;
+use super::service::Service;
 use crate::log_file;
 use crate::process::signal_pid;
 use crate::run_folder::RunFolder;

@@ -7,16 +7,8 @@
 
 use std::time::Duration;
 
-/// A service by its name, as in `minicluster logs broker-1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Service {
-    /// A broker, by its id.
-    Broker(u32),
-    /// The ETL.
-    Etl,
-    /// The generator.
-    Generator,
-}
+use super::patience::Patience;
+use super::service::Service;
 
 /// Time since the supervisor began.
 pub(crate) type Now = Duration;
@@ -109,40 +101,6 @@ pub(crate) enum Outcome {
     },
 }
 
-/// The deadlines and pauses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Patience {
-    /// From the start of a process to its readiness.
-    pub(crate) ready: Duration,
-    /// From SIGTERM to the end of a process; then it is killed.
-    pub(crate) stop: Duration,
-    /// Two requests to stop within this time are one: it may come to a process and to its group.
-    pub(crate) repeated: Duration,
-    /// The pause after the first death; it doubles with each further one.
-    pub(crate) first_pause: Duration,
-    /// The longest pause.
-    pub(crate) longest_pause: Duration,
-    /// Ready for this long, a service's deaths are forgotten.
-    pub(crate) forget: Duration,
-    /// Deaths of one service while everything starts, before it is given up.
-    pub(crate) deaths_at_start: u32,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            ready: Duration::from_secs(45),
-            // Longer than the generator waits for acknowledgements (20 s).
-            stop: Duration::from_secs(30),
-            repeated: Duration::from_millis(500),
-            first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(30),
-            forget: Duration::from_secs(60),
-            deaths_at_start: 3,
-        }
-    }
-}
-
 /// Exit codes that another try does not change: usage, configuration, conflicts.
 const FINAL_CODES: [u8; 3] = [2, 3, 5];
 
@@ -191,35 +149,6 @@ pub(crate) struct Plan {
     /// When somebody asked for the end, last.
     asked_to_stop: Option<Now>,
     patience: Patience,
-}
-
-impl Service {
-    /// Its place in the order of starting.
-    fn stage(self) -> u32 {
-        match self {
-            Self::Broker(_) => 0,
-            Self::Etl | Self::Generator => 1,
-        }
-    }
-
-    /// Its place in the order of stopping: what feeds others stops before them.
-    pub(crate) fn stop_stage(self) -> u32 {
-        match self {
-            Self::Generator => 0,
-            Self::Etl => 1,
-            Self::Broker(_) => 2,
-        }
-    }
-}
-
-impl std::fmt::Display for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Broker(id) => f.pad(&format!("broker-{id}")),
-            Self::Etl => f.pad("etl"),
-            Self::Generator => f.pad("generator"),
-        }
-    }
 }
 
 impl Plan {
@@ -317,7 +246,7 @@ impl Plan {
                 code: exit.code,
             });
         }
-        let pause = pause(&patience, slot.deaths);
+        let pause = patience.pause(slot.deaths);
         slot.state = State::Paused { until: now + pause };
         let again = format!("starting again in {} s", pause.as_secs_f64());
         actions.push(Action::Report(format!(
@@ -495,15 +424,6 @@ impl Plan {
             }
         }
     }
-}
-
-/// Doubles with every death, up to the longest.
-fn pause(patience: &Patience, deaths: u32) -> Duration {
-    let factor = 2_u32.saturating_pow(deaths.saturating_sub(1));
-    patience
-        .first_pause
-        .saturating_mul(factor)
-        .min(patience.longest_pause)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{Action, Event, Exit, Outcome, Patience, Plan, Service};
+use super::{Action, Event, Exit, Outcome, Plan};
+use crate::supervisor::patience::Patience;
+use crate::supervisor::service::Service;
 
 const BROKERS: [Service; 2] = [Service::Broker(1), Service::Broker(2)];
 const ALL: [Service; 4] = [
