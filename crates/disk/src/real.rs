@@ -29,7 +29,7 @@ pub struct RealFile {
 /// inherit it.
 #[derive(Debug)]
 pub struct RealLock {
-    _folder: OwnedFd,
+    folder: OwnedFd,
 }
 
 impl Disk for RealDisk {
@@ -115,7 +115,16 @@ impl Disk for RealDisk {
     fn lock_dir(&self, path: &Path) -> io::Result<RealLock> {
         let folder = open_dir(path)?;
         rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(RealLock { _folder: folder })
+        Ok(RealLock { folder })
+    }
+
+    fn still_locks(&self, lock: &RealLock, path: &Path) -> io::Result<bool> {
+        let locked = rustix::fs::fstat(&lock.folder)?;
+        match rustix::fs::stat(path) {
+            Ok(found) => Ok((found.st_dev, found.st_ino) == (locked.st_dev, locked.st_ino)),
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn available_space(&self, path: &Path) -> io::Result<u64> {

@@ -377,6 +377,14 @@ impl Disk for SimDisk {
         })
     }
 
+    fn still_locks(&self, lock: &SimLock, path: &Path) -> io::Result<bool> {
+        match self.running()?.tree.find(path) {
+            Ok(inode) => Ok(inode == lock.inode),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     fn available_space(&self, path: &Path) -> io::Result<u64> {
         let world = self.running()?;
         world.tree.find(path)?;

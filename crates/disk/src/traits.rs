@@ -82,6 +82,9 @@ pub trait Disk: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] while somebody else holds it.
     fn lock_dir(&self, path: &Path) -> io::Result<Self::Lock>;
+    /// Whether the path still leads to the folder that was locked. It doesn't when the folder was
+    /// removed or replaced meanwhile; then the lock keeps nobody away from what lies there now.
+    fn still_locks(&self, lock: &Self::Lock, path: &Path) -> io::Result<bool>;
     /// Bytes that can still be written to the file system that holds this path.
     fn available_space(&self, path: &Path) -> io::Result<u64>;
     /// The kind of network file system that holds this path (`nfs`, `cifs`, ...), if it is one.

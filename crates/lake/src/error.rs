@@ -40,6 +40,16 @@ pub enum LakeError {
         /// The locked folder.
         path: PathBuf,
     },
+    /// The locked folder is not the one that lies there now.
+    #[error(
+        "{} was removed or replaced while this process writes it, so its lock keeps nobody out any more: \
+         what it had not committed is read again at the next start",
+        path.display()
+    )]
+    Replaced {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder is not on this machine.
     #[error(
         "{} is on a network file system ({kind}), where a lock doesn't keep a second writer out: \

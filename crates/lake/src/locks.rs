@@ -26,8 +26,8 @@ struct Held<D: Disk> {
     options: Options,
     layout: Layout,
     state: StateLayout,
-    _root_lock: D::Lock,
-    _state_lock: D::Lock,
+    root_lock: D::Lock,
+    state_lock: D::Lock,
     has_writer: AtomicBool,
 }
 
@@ -47,8 +47,8 @@ impl<D: Disk> Locks<D> {
         let layout = Layout::new(&options.root);
         let state = StateLayout::new(&options.checkpoint_root, &options.job);
         let held = Held {
-            _root_lock: lock(&disk, &layout.root)?,
-            _state_lock: lock(&disk, &state.dir)?,
+            root_lock: lock(&disk, &layout.root)?,
+            state_lock: lock(&disk, &state.dir)?,
             disk,
             options,
             layout,
@@ -74,13 +74,37 @@ impl<D: Disk> Locks<D> {
         &self.held.state
     }
 
+    /// Checks that the locked folders still lie at their paths.
+    ///
+    /// # Errors
+    /// [`LakeError::Replaced`] where one doesn't: there may be another lake now, with its own writer.
+    pub(crate) fn check(&self) -> Result<(), LakeError> {
+        let held = &self.held;
+        for (lock, folder) in [
+            (&held.root_lock, &held.layout.root),
+            (&held.state_lock, &held.state.dir),
+        ] {
+            if !held.disk.still_locks(lock, folder).during("look at", folder)? {
+                return Err(LakeError::Replaced { path: folder.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// Lets one writer begin.
     pub(crate) fn begin_turn(&self) -> Result<Turn<D>, LakeError> {
+        self.check()?;
         if self.held.has_writer.swap(true, Ordering::AcqRel) {
             let lives = "another writer lives under the same locks: it must be dropped first";
             return Err(LakeError::Misuse(lives.to_owned()));
         }
         Ok(Turn { locks: self.clone() })
+    }
+}
+
+impl<D: Disk> Turn<D> {
+    pub(crate) fn check(&self) -> Result<(), LakeError> {
+        self.locks.check()
     }
 }
 

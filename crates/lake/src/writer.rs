@@ -38,7 +38,7 @@ pub struct Writer<D: Disk> {
     /// The attempt whose staged files were not committed.
     attempt: Option<AttemptId>,
     stopped: bool,
-    _turn: Turn<D>,
+    turn: Turn<D>,
 }
 
 impl<D: Disk> Writer<D> {
@@ -74,7 +74,7 @@ impl<D: Disk> Writer<D> {
             seen: opened.seen,
             attempt: None,
             stopped: false,
-            _turn: turn,
+            turn,
         };
         writer.publish()?;
         collect::remove_strangers(&writer.disk, &writer.layout, &writer.state, &writer.retained)?;
@@ -277,18 +277,18 @@ impl<D: Disk> Writer<D> {
         self.head.published = true;
     }
 
-    fn expect_running(&self) -> Result<(), LakeError> {
+    fn expect_running(&mut self) -> Result<(), LakeError> {
         if self.stopped {
-            Err(LakeError::Stopped)
-        } else {
-            Ok(())
+            return Err(LakeError::Stopped);
         }
+        let checked = self.turn.check();
+        self.or_stop(checked)
     }
 
     /// Stops the writer for good where something couldn't be made durable: it is in doubt now, and
-    /// asking again would only hide that.
+    /// asking again would only hide that. Also where the lake isn't the locked one any more.
     fn or_stop<T>(&mut self, result: Result<T, LakeError>) -> Result<T, LakeError> {
-        if matches!(result, Err(LakeError::Sync { .. })) {
+        if matches!(result, Err(LakeError::Sync { .. } | LakeError::Replaced { .. })) {
             self.stopped = true;
         }
         result

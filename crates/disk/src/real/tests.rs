@@ -72,6 +72,22 @@ fn a_lock_excludes_others_until_it_is_dropped_and_children_do_not_keep_it() {
 }
 
 #[test]
+fn a_lock_says_whether_its_folder_was_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, link) = (folder.path().join("d"), folder.path().join("link"));
+    RealDisk.create_dir(&dir).unwrap();
+    std::os::unix::fs::symlink(&dir, &link).unwrap();
+    let lock = RealDisk.lock_dir(&link).unwrap();
+    for path in [&dir, &link] {
+        assert!(RealDisk.still_locks(&lock, path).unwrap());
+    }
+    RealDisk.remove_dir(&dir).unwrap();
+    assert!(!RealDisk.still_locks(&lock, &link).unwrap());
+    RealDisk.create_dir(&dir).unwrap();
+    assert!(!RealDisk.still_locks(&lock, &link).unwrap());
+}
+
+#[test]
 fn a_temporary_folder_is_local_and_has_space() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(RealDisk.network_file_system(folder.path()).unwrap(), None);

@@ -94,6 +94,18 @@ fn a_lock_is_exclusive_until_dropped_or_killed() {
 }
 
 #[test]
+fn a_lock_says_whether_its_folder_was_replaced() {
+    let disk = SimDisk::new();
+    disk.create_dir(path("/d")).unwrap();
+    let lock = disk.lock_dir(path("/d")).unwrap();
+    assert!(disk.still_locks(&lock, path("/d")).unwrap());
+    disk.remove_dir(path("/d")).unwrap();
+    assert!(!disk.still_locks(&lock, path("/d")).unwrap());
+    disk.create_dir(path("/d")).unwrap();
+    assert!(!disk.still_locks(&lock, path("/d")).unwrap());
+}
+
+#[test]
 fn stops_before_a_step_and_stays_stopped() {
     let disk = SimDisk::new();
     disk.stop_before(2);

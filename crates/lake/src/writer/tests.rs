@@ -226,6 +226,35 @@ fn a_writer_that_starts_over_keeps_its_locks() {
 }
 
 #[test]
+fn a_writer_whose_folders_were_replaced_stops_for_good() {
+    for replaced in [&["/lake", "/checkpoints"][..], &["/lake"], &["/checkpoints"]] {
+        let disk = lake_with(1);
+        let locks = Locks::take(disk.clone(), options()).unwrap();
+        let mut old = Writer::open_under(&locks, at(0), 8).unwrap();
+        let staging = stage(&mut old, 2).unwrap();
+        for folder in replaced {
+            remove_all(&disk, folder);
+        }
+        let elsewhere = Options::new("/lake", "/checkpoints", "etl");
+        let new = Writer::open(disk.clone(), elsewhere, at(0), 9);
+        let steps = disk.steps();
+        let refused = old.commit(staging, &order(), Payload::null(), at(0));
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, LakeError::Replaced { .. }), "{refused}");
+        assert!(matches!(old.begin(AttemptId(3)), Err(LakeError::Stopped)));
+        assert!(matches!(old.publish(), Err(LakeError::Stopped)));
+        assert!(matches!(old.collect(at(0)), Err(LakeError::Stopped)));
+        drop(old);
+        let refused = Writer::open_under(&locks, at(0), 8).err().unwrap();
+        assert!(matches!(refused, LakeError::Replaced { .. }), "{refused}");
+        assert_eq!(disk.steps(), steps);
+        if let Ok(mut new) = new {
+            assert_eq!(commit(&mut new, 1, 0).unwrap(), CommitNumber(2));
+        }
+    }
+}
+
+#[test]
 fn the_next_commit_waits_for_publishing_but_staging_does_not() {
     let disk = SimDisk::new();
     let mut writer = open(&disk).unwrap();
