@@ -21,7 +21,8 @@ pub struct Commit {
     pub number: CommitNumber,
     /// The digest of the commit before it; none for the first.
     pub previous: Option<Digest>,
-    /// When it was made; never before the commit before it.
+    /// When it was made, by the clock of its writer, which may have been set back since the commit
+    /// before it.
     #[serde(rename = "at_ms", with = "timestamp_ms")]
     pub at: Timestamp,
     /// The attempt that made it, which names its files and its staging folder.

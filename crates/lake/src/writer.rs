@@ -171,7 +171,7 @@ impl<D: Disk> Writer<D> {
             lake: self.lake,
             number: self.head.commit.number.next(),
             previous: Some(self.head.digest),
-            at: opening::whole_ms(now).max(self.head.commit.at),
+            at: opening::whole_ms(now),
             attempt: staging.attempt(),
             tables,
             state,

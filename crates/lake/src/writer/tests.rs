@@ -367,9 +367,30 @@ fn old_commits_are_deleted_below_a_log_snapshot_and_nothing_is_missed() {
     let snapshot = Snapshot::open(disk.clone(), "/lake").unwrap();
     assert_eq!(snapshot.commit().number, CommitNumber(11));
     assert_eq!(contents(&snapshot).len(), 20);
-    commit(&mut writer, 11, 0).unwrap();
-    // A clock that went back doesn't make a commit older than the one before it.
-    assert_eq!(writer.newest().at, at(10 * SECOND_MS));
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_does_not_stop_collection() {
+    let disk = SimDisk::new();
+    let mut options = options();
+    options.retain = Duration::from_secs(5);
+    options.snapshot_every = 1;
+    let mut writer = Writer::open(disk.clone(), options.clone(), at(0), 7).unwrap();
+    let year = 365 * 24 * 3600 * SECOND_MS;
+    commit(&mut writer, 1, year).unwrap();
+    drop(writer);
+
+    // Found at a start, it counts from there: once, not at every start.
+    let mut writer = Writer::open(disk.clone(), options.clone(), at(0), 8).unwrap();
+    assert_eq!(writer.collect(at(4 * SECOND_MS)).unwrap().log_entries, 0);
+    commit(&mut writer, 2, 4 * SECOND_MS).unwrap();
+    assert_eq!(writer.newest().at, at(4 * SECOND_MS));
+    drop(writer);
+    let mut writer = Writer::open(disk.clone(), options, at(8 * SECOND_MS), 9).unwrap();
+    assert_eq!(writer.collect(at(8 * SECOND_MS)).unwrap().state_files, 0);
+    let collected = writer.collect(at(9 * SECOND_MS)).unwrap();
+    assert_eq!((collected.log_entries, collected.state_files), (5, 1));
+    assert_eq!(names(&disk, "/lake/log")[0], "00000000000000000003.json");
 }
 
 #[test]
