@@ -68,7 +68,8 @@ impl<D: Disk> Job<D> {
     }
 
     /// Decodes and judges batches, which come in offset order within a partition. Returns those
-    /// that are beyond the budget.
+    /// that are beyond the budget. A batch of a partition that no table reads is an error: left
+    /// out, its events would never be accounted for.
     pub(crate) fn absorb(
         &mut self,
         batches: Vec<FetchedBatch>,
@@ -83,9 +84,8 @@ impl<D: Disk> Job<D> {
         }
         let threads = self.settings.threads;
         let budget = &self.gathered.budget;
-        let made = parallel(threads, self.part_inputs(&by_partition), |input| {
-            part::make(input, budget)
-        });
+        let inputs = self.part_inputs(&by_partition)?;
+        let made = parallel(threads, inputs, |input| part::make(input, budget));
         let mut leftover: BTreeMap<TopicPartition, Vec<FetchedBatch>> = BTreeMap::new();
         let mut by_table: Vec<Vec<Part>> = self.sources.iter().map(|_| Vec::new()).collect();
         for mut part in made {
@@ -106,16 +106,28 @@ impl<D: Disk> Job<D> {
         Ok(leftover.into_values().flatten().collect())
     }
 
-    fn part_inputs(&self, by_partition: &BTreeMap<TopicPartition, Vec<FetchedBatch>>) -> Vec<PartInput<'_>> {
+    fn part_inputs(
+        &self,
+        by_partition: &BTreeMap<TopicPartition, Vec<FetchedBatch>>,
+    ) -> Result<Vec<PartInput<'_>>, EtlError> {
         let mut inputs = Vec::new();
         for ((topic, partition), batches) in by_partition {
+            let before = inputs.len();
             for (index, table) in self.sources.iter().enumerate() {
                 if table.declaration.topic == *topic {
                     inputs.extend(table.part_input(index, *partition, batches.clone(), self.gathered.began));
                 }
             }
+            if inputs.len() == before {
+                return Err(EtlError::Batch {
+                    topic: topic.clone(),
+                    partition: partition.0,
+                    offset: batches.first().map_or(-1, |first| first.batch.base_offset().0),
+                    what: "no table reads this partition (please report this)".into(),
+                });
+            }
         }
-        inputs
+        Ok(inputs)
     }
 
     /// Tells duplicates apart, counts windows, and keeps the rows.

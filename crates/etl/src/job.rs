@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use disk::{Disk, File};
 use lake::{LakeError, Writer};
-use record::{PartitionIndex, Timestamp};
+use record::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
 use crate::declaration::TableDeclaration;
 use crate::derived_table::DerivedTable;
@@ -197,6 +197,23 @@ impl<D: Disk> Job<D> {
             }
         }
         positions
+    }
+
+    /// A partition that a topic got after the start.
+    pub(crate) fn add_partition(
+        &mut self,
+        (topic, partition): &TopicPartition,
+        offset: Offset,
+        now: Timestamp,
+    ) {
+        let position = Position {
+            offset,
+            leader_epoch: LeaderEpoch(-1),
+        };
+        let tables = self.sources.iter_mut();
+        tables
+            .filter(|table| table.declaration.topic == *topic)
+            .for_each(|table| table.add_partition(*partition, position, now));
     }
 
     /// Reads the state files of the newest commit.

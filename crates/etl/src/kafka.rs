@@ -198,6 +198,13 @@ impl EventSource for KafkaSource {
         self.fetcher = Some(fetcher);
     }
 
+    fn assign_new(&mut self, key: &TopicPartition, earliest: Offset) {
+        if let Some(fetcher) = &mut self.fetcher {
+            fetcher.assign(&key.0, key.1, earliest);
+            self.assigned.insert(key.clone());
+        }
+    }
+
     async fn plan(&mut self) -> Result<Plan, EtlError> {
         let client = self.client().await?;
         let topics: BTreeSet<String> = self.assigned.iter().map(|(topic, _)| topic.clone()).collect();
@@ -234,12 +241,6 @@ impl EventSource for KafkaSource {
             } else if let Some(earliest) = earliest {
                 plan.new.insert(key.clone(), earliest);
                 plan.ends.insert(key, end);
-            }
-        }
-        for (key, &earliest) in &plan.new {
-            if let Some(fetcher) = &mut self.fetcher {
-                fetcher.assign(&key.0, key.1, earliest);
-                self.assigned.insert(key.clone());
             }
         }
         Ok(plan)

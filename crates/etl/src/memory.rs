@@ -66,6 +66,8 @@ pub(crate) struct MemorySource {
     /// Batches of one fetch.
     pub batches: usize,
     pub drained: Arc<watch::Sender<bool>>,
+    /// What the topics become in the silence after all was read.
+    pub grows: Option<MemoryTopics>,
     positions: BTreeMap<TopicPartition, Offset>,
     turn: usize,
 }
@@ -76,6 +78,7 @@ impl MemorySource {
             topics,
             batches,
             drained,
+            grows: None,
             positions: BTreeMap::new(),
             turn: 0,
         }
@@ -159,22 +162,34 @@ impl EventSource for MemorySource {
             .collect();
     }
 
+    fn assign_new(&mut self, key: &TopicPartition, earliest: Offset) {
+        self.positions.insert(key.clone(), earliest);
+    }
+
     async fn plan(&mut self) -> Result<Plan, EtlError> {
-        let ends = self
-            .positions
-            .keys()
-            .map(|key| (key.clone(), self.partition(key).end()))
-            .collect();
-        Ok(Plan {
-            ends,
-            new: BTreeMap::new(),
-        })
+        let drained = |(key, &position): (_, &Offset)| position >= self.partition(key).end();
+        if self.positions.iter().all(drained)
+            && let Some(grown) = self.grows.take()
+        {
+            self.topics = grown;
+        }
+        let mut plan = Plan::default();
+        for (name, topic) in &self.topics.topics {
+            for (&index, partition) in &topic.partitions {
+                let key = (name.clone(), index);
+                if !self.positions.contains_key(&key) {
+                    plan.new.insert(key.clone(), partition.earliest);
+                }
+                plan.ends.insert(key, partition.end());
+            }
+        }
+        Ok(plan)
     }
 
     async fn fetch(&mut self) -> Result<Vec<FetchedBatch>, EtlError> {
         let fetched = self.next();
         if fetched.is_empty() {
-            self.drained.send_replace(true);
+            self.drained.send_replace(self.grows.is_none());
             std::future::pending::<()>().await;
         }
         Ok(fetched)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use client::FetchedBatch;
 use disk::{Disk, RealDisk};
-use record::{LeaderEpoch, Offset, Timestamp};
+use record::{Offset, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -244,7 +244,10 @@ impl<D: Disk> Session<D> {
             if gathering.queue.is_empty() {
                 tokio::select! {
                     fetched = source.fetch() => gathering.queue = fetched?,
-                    () = sleep(LOOK_EVERY) => tell_silent(&gathering.job, &source.plan().await?, tell),
+                    () = sleep(LOOK_EVERY) => {
+                        let plan = gathering.plan(source).await?;
+                        tell_silent(&gathering.job, &plan, tell);
+                    }
                     () = stopping(stop) => return Ok(()),
                 }
             }
@@ -313,6 +316,16 @@ struct Gathering<D: Disk> {
 }
 
 impl<D: Disk> Gathering<D> {
+    /// Plans, and takes in the partitions that the topics got meanwhile.
+    async fn plan<S: EventSource>(&mut self, source: &mut S) -> Result<Plan, EtlError> {
+        let plan = source.plan().await?;
+        for (key, &earliest) in &plan.new {
+            self.job.add_partition(key, earliest, (self.world.now)());
+            source.assign_new(key, earliest);
+        }
+        Ok(plan)
+    }
+
     /// One epoch: up to the planned ends, the budget, or the stop.
     async fn epoch<S: EventSource>(
         mut self,
@@ -323,21 +336,9 @@ impl<D: Disk> Gathering<D> {
         let mut watch = Stopwatch::start();
         let began = Instant::now();
         let points = self.job.settings.fail_points.clone();
-        let plan = source.plan().await?;
+        let plan = self.plan(source).await?;
         points.pass("etl.planned")?;
         let started = (self.world.now)();
-        for ((topic, partition), &offset) in &plan.new {
-            let tables = self
-                .job
-                .sources
-                .iter_mut()
-                .filter(|table| table.declaration.topic == *topic);
-            let position = Position {
-                offset,
-                leader_epoch: LeaderEpoch(-1),
-            };
-            tables.for_each(|table| table.add_partition(*partition, position, started));
-        }
         self.job.begin(started);
         teller.begin(&self.job, watch.lap());
         // A leader that goes away must not hold the others back.

@@ -18,7 +18,7 @@ pub(crate) struct Plan {
     /// Where each partition ends now, for readers of committed records. Partitions whose leader is
     /// away are missing.
     pub ends: BTreeMap<TopicPartition, Offset>,
-    /// Partitions that were not assigned yet, with their first offset.
+    /// Partitions that are not assigned yet, with their first offset: told until they are.
     pub new: BTreeMap<TopicPartition, Offset>,
 }
 
@@ -34,7 +34,10 @@ pub(crate) trait EventSource: Send {
     /// Reads on from these positions, and forgets all others.
     fn assign(&mut self, positions: &BTreeMap<TopicPartition, Position>);
 
-    /// Where the partitions end now.
+    /// Reads this partition, too.
+    fn assign_new(&mut self, key: &TopicPartition, earliest: Offset);
+
+    /// Where the partitions end now. Assigns nothing.
     fn plan(&mut self) -> impl Future<Output = Result<Plan, EtlError>> + Send;
 
     /// The next batches; waits until there are some, or positions moved. Cancel safe.

@@ -7,7 +7,7 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use disk::{File, SimDisk};
 use lake::{Snapshot, TableName};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use record::PartitionIndex;
+use record::{LeaderEpoch, PartitionIndex};
 
 use self::reference::{Expected, expect};
 use super::*;
@@ -177,8 +177,18 @@ impl Rig {
 
     /// Runs until all is read, or the fail point comes.
     async fn run(&self, points: FailPoints) -> Result<Vec<Progress>, EtlError> {
+        self.run_growing(points, None).await
+    }
+
+    /// Runs until all is read, also of what the topics become after a silence.
+    async fn run_growing(
+        &self,
+        points: FailPoints,
+        grows: Option<MemoryTopics>,
+    ) -> Result<Vec<Progress>, EtlError> {
         let (drained, stop) = watch::channel(false);
-        let source = MemorySource::new(self.topics.clone(), 3, Arc::new(drained));
+        let mut source = MemorySource::new(self.topics.clone(), 3, Arc::new(drained));
+        source.grows = grows;
         let mut settings = self.settings.clone();
         settings.fail_points = points;
         let mut progress = Vec::new();
@@ -589,4 +599,18 @@ async fn the_first_and_the_last_day_have_folders() {
             .sum::<usize>(),
         2
     );
+}
+
+/// They are found in the plan of an epoch, or in the look around after a silence.
+#[tokio::test(start_paused = true)]
+async fn partitions_may_be_added_while_it_runs() {
+    let mut rig = Rig::new(8, 40);
+    let whole = rig.topics.clone();
+    for topic in rig.topics.topics.values_mut() {
+        topic.partitions.pop_last();
+    }
+    rig.run_growing(FailPoints::none(), Some(whole)).await.unwrap();
+    let read = |rig: &Rig, table| rig.ledger().table(table).read;
+    assert_eq!((read(&rig, "clickstream"), read(&rig, "iot")), (3 * 40, 2 * 40));
+    assert_eq!(rig.ledger().imbalances(), Vec::<String>::new());
 }
