@@ -1,4 +1,4 @@
-//! From the text of a setting to its value, or to a message that names key, place and remedy.
+//! From the text of a setting to its value, or to a problem that names key, place and remedy.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::error::{ConfigError, Origin};
-use crate::key::{Key, Kind};
+use crate::error::Problem;
+use crate::key::Key;
+use crate::kind;
+use crate::origin::Origin;
 use crate::raw::{Entry, Raw};
 
 /// Reads values out of the raw configuration.
@@ -21,64 +23,69 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether the value of this key is one that it takes.
-    pub(crate) fn check(&self, key: &'static Key) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, key: &'static Key) -> Result<(), Problem> {
         let Some(entry) = self.entry(key.path) else {
             return Ok(());
         };
         let text = entry.text.trim();
-        let good = match key.kind {
-            Kind::Text | Kind::Folder => !text.is_empty(),
-            Kind::Topic => is_topic(text),
-            Kind::Address => text.parse::<IpAddr>().is_ok(),
-            Kind::Port => text.parse::<u16>().is_ok_and(|port| port > 0),
-            Kind::Whole { min, max } => text.parse::<u64>().is_ok_and(|n| (min..=max).contains(&n)),
-            Kind::Number { min, max } => text.parse::<f64>().is_ok_and(|n| (min..=max).contains(&n)),
-            Kind::Instant => text == "now" || text.parse::<Timestamp>().is_ok(),
-        };
-        if good {
+        if key.kind.takes(text) {
             return Ok(());
         }
-        Err(entry.error(format!("`{}` is `{text}`, but it takes {}", key.path, key.kind)))
+        let is = match text {
+            "" => "empty".to_owned(),
+            text => format!("`{}`", shortened(text)),
+        };
+        let message = format!("`{}` is {is}, but it takes {}", key.path, key.kind);
+        Err(entry.problem(message).help(key.explained()))
     }
 
-    pub(crate) fn text(&self, path: &'static str) -> Result<String, ConfigError> {
-        let text = self.entry(path).map(|entry| entry.text.trim().to_owned());
-        text.ok_or_else(|| self.error(path, "has no value".to_owned()))
+    pub(crate) fn text(&self, path: &'static str) -> Result<String, Problem> {
+        let text = self.optional_text(path);
+        text.ok_or_else(|| self.problem(path, "has no value".to_owned()))
     }
 
-    pub(crate) fn whole<N: TryFrom<u64>>(&self, path: &'static str) -> Result<N, ConfigError> {
+    pub(crate) fn optional_text(&self, path: &'static str) -> Option<String> {
+        self.entry(path).map(|entry| entry.text.trim().to_owned())
+    }
+
+    pub(crate) fn whole<N: TryFrom<u64>>(&self, path: &'static str) -> Result<N, Problem> {
         let value = self.optional(path)?;
-        value.ok_or_else(|| self.error(path, "has no value".to_owned()))
+        value.ok_or_else(|| self.problem(path, "has no value".to_owned()))
     }
 
-    pub(crate) fn optional<N: TryFrom<u64>>(&self, path: &'static str) -> Result<Option<N>, ConfigError> {
+    pub(crate) fn optional<N: TryFrom<u64>>(&self, path: &'static str) -> Result<Option<N>, Problem> {
         let Some(entry) = self.entry(path) else {
             return Ok(None);
         };
         let number = entry.text.trim().parse::<u64>().ok();
         match number.and_then(|number| N::try_from(number).ok()) {
             Some(number) => Ok(Some(number)),
-            None => Err(self.error(path, "is out of range".to_owned())),
+            None => Err(self.problem(path, "is out of range".to_owned())),
         }
     }
 
-    pub(crate) fn number(&self, path: &'static str) -> Result<f64, ConfigError> {
+    pub(crate) fn number(&self, path: &'static str) -> Result<f64, Problem> {
         let text = self.text(path)?;
         text.parse()
-            .map_err(|_| self.error(path, "is not a number".to_owned()))
+            .map_err(|_| self.problem(path, "is not a number".to_owned()))
     }
 
-    pub(crate) fn milliseconds(&self, path: &'static str) -> Result<Duration, ConfigError> {
+    pub(crate) fn memory(&self, path: &'static str) -> Result<u64, Problem> {
+        let text = self.text(path)?;
+        kind::memory(&text).ok_or_else(|| self.problem(path, "is not an amount of memory".to_owned()))
+    }
+
+    pub(crate) fn milliseconds(&self, path: &'static str) -> Result<Duration, Problem> {
         Ok(Duration::from_millis(self.whole(path)?))
     }
 
-    pub(crate) fn address(&self, path: &'static str) -> Result<IpAddr, ConfigError> {
+    pub(crate) fn address(&self, path: &'static str) -> Result<IpAddr, Problem> {
         let text = self.text(path)?;
         text.parse()
-            .map_err(|_| self.error(path, "is not an IP address".to_owned()))
+            .map_err(|_| self.problem(path, "is not an IP address".to_owned()))
     }
 
-    pub(crate) fn instant(&self, path: &'static str) -> Result<Option<Timestamp>, ConfigError> {
+    pub(crate) fn instant(&self, path: &'static str) -> Result<Option<Timestamp>, Problem> {
         let text = self.text(path)?;
         if text == "now" {
             return Ok(None);
@@ -86,43 +93,44 @@ impl<'a> Checker<'a> {
         let instant = text.parse();
         instant
             .map(Some)
-            .map_err(|_| self.error(path, "is not a time".to_owned()))
+            .map_err(|_| self.problem(path, "is not a time".to_owned()))
     }
 
     /// A path; a relative one that stands in a file counts from that file's folder.
-    pub(crate) fn folder(&self, path: &'static str) -> Result<Option<PathBuf>, ConfigError> {
-        let Some(entry) = self.entry(path) else {
-            return Ok(None);
-        };
+    pub(crate) fn folder(&self, path: &'static str) -> Option<PathBuf> {
+        let entry = self.entry(path)?;
         let folder = PathBuf::from(entry.text.trim());
-        Ok(Some(match &entry.origin {
-            Origin::File { path, .. } => {
+        Some(match &entry.origin {
+            Origin::File { path, .. } | Origin::DotEnv { path, .. } => {
                 let base = path.parent().unwrap_or(Path::new(""));
                 base.join(folder)
             }
             _ => folder,
-        }))
+        })
     }
 
     pub(crate) fn is_set(&self, path: &'static str) -> bool {
         self.raw.get(path).is_some()
     }
 
-    /// An error about the value of `path`; `what` goes on after its name.
-    pub(crate) fn error(&self, path: &'static str, what: String) -> ConfigError {
-        self.error_at(path, path, what)
+    /// Where the value of a setting comes from.
+    pub(crate) fn origin(&self, path: &'static str) -> Origin {
+        self.raw
+            .get(path)
+            .map_or(Origin::Default, |entry| entry.origin.clone())
     }
 
-    /// An error about `path` which has to be mended where `at` was set.
-    pub(crate) fn error_at(&self, at: &'static str, path: &'static str, what: String) -> ConfigError {
+    /// A problem with the value of `path`; `what` goes on after its name.
+    pub(crate) fn problem(&self, path: &'static str, what: String) -> Problem {
+        self.problem_at(path, path, what)
+    }
+
+    /// A problem with `path` which has to be mended where `at` was set.
+    pub(crate) fn problem_at(&self, at: &'static str, path: &'static str, what: String) -> Problem {
         let message = format!("`{path}` {what}");
         match self.entry(at) {
-            Some(entry) => entry.error(message),
-            None => ConfigError::Setting {
-                origin: Origin::Default,
-                message,
-                excerpt: None,
-            },
+            Some(entry) => entry.problem(message),
+            None => Problem::new(Origin::Default, message),
         }
     }
 
@@ -135,16 +143,20 @@ impl<'a> Checker<'a> {
             key,
             text: key.default?.to_owned(),
             origin: Origin::Default,
-            excerpt: None,
+            snippet: None,
         })
     }
 }
 
-fn is_topic(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=249).contains(&text.len())
-        && text.chars().all(allowed)
-        && text != "."
-        && text != ".."
-        && !text.starts_with("__")
+/// A value in a message: one line, not the whole file that somebody left unquoted.
+fn shortened(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(60)
+        .collect();
+    if text.chars().count() > 60 {
+        line.push_str("...");
+    }
+    line
 }

@@ -3,39 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nobody set it.
-    Default,
-    /// A line of `config.yml`, counted from 1.
-    File {
-        /// The file, as it was named to us.
-        path: PathBuf,
-        /// The line of the value.
-        line: u64,
-    },
-    /// An environment variable.
-    Variable(String),
-    /// The command line.
-    Flag(String),
-}
+use crate::origin::Origin;
+use crate::snippet::Snippet;
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => write!(f, "default"),
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Variable(name) => write!(f, "environment variable {name}"),
-            Self::Flag(flag) => write!(f, "flag {flag}"),
-        }
-    }
-}
-
-/// A configuration that cannot be used, with the place to mend it.
+/// A configuration that cannot be used, with the places to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `--config` names a file that cannot be read.
+    /// A file that the operator named, or that is all there is, cannot be read.
     #[error("cannot read the configuration {}: {error}", path.display())]
     Unreadable {
         /// The file.
@@ -43,35 +17,83 @@ pub enum ConfigError {
         /// What the system says.
         error: std::io::Error,
     },
-    /// The file is not YAML.
-    #[error("{}:{line}: {message}", path.display())]
-    Syntax {
+    /// The rendered `.env` cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// What the parser says.
-        message: String,
+        /// What the system says.
+        error: std::io::Error,
     },
-    /// One setting is wrong.
-    #[error("{origin}: {message}{}", Excerpt(excerpt))]
-    Setting {
-        /// Where it was set.
-        origin: Origin,
-        /// What is wrong, with the key and what to do.
-        message: String,
-        /// The line of the file.
-        excerpt: Option<String>,
+    /// There is a `.env` that somebody wrote by hand.
+    #[error(
+        "{} was not written by `config render`, so it is left alone: move it away, or put what it says into config.yml",
+        path.display()
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
     },
+    /// Settings are wrong: all that were found.
+    #[error("{}", Listed(.0))]
+    Problems(Vec<Problem>),
 }
 
-struct Excerpt<'a>(&'a Option<String>);
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it was written.
+    pub origin: Origin,
+    /// What is wrong, with the key.
+    pub message: String,
+    /// What to do, where the message doesn't say it.
+    pub help: Option<String>,
+    /// Boxed, for problems are results of everything.
+    pub(crate) snippet: Option<Box<Snippet>>,
+}
 
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(line) => write!(f, "\n    {}", line.trim_end()),
-            None => Ok(()),
+impl Problem {
+    pub(crate) fn new(origin: Origin, message: String) -> Self {
+        Self {
+            origin,
+            message,
+            help: None,
+            snippet: None,
         }
+    }
+
+    pub(crate) fn at(mut self, snippet: Option<Snippet>) -> Self {
+        self.snippet = snippet.map(Box::new);
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.message)?;
+        if let Some(snippet) = &self.snippet {
+            write!(f, "\n{snippet}")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Listed<'a>(&'a [Problem]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            let gap = if i == 0 { "" } else { "\n\n" };
+            write!(f, "{gap}{problem}")?;
+        }
+        Ok(())
     }
 }

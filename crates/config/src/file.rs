@@ -1,145 +1,270 @@
-//! `config.yml` as a flat list of keys and texts, each with its line.
+//! `config.yml` as a flat list of keys and texts, each with its place.
 
 use std::fmt;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::options::NonFiniteFloatPolicy;
+use serde_saphyr::{DuplicateKeyPolicy, Location, Spanned};
 
-use crate::error::{ConfigError, Origin};
-use crate::key::{KEYS, Key};
-use crate::raw::Entry;
-use crate::suggestion::nearest;
+use crate::error::Problem;
+use crate::key::Key;
+use crate::kind::Kind;
+use crate::origin::Origin;
+use crate::raw::{Entry, Layer};
+use crate::snippet::Snippet;
 
 /// What YAML can hold, as far as settings need it.
 enum Node {
     Nothing,
-    Scalar(String),
-    List,
+    Text(String),
+    /// As the parser understood it; what was written stands in the file.
+    Number(String),
+    Truth(bool),
+    List(Vec<Spanned<Node>>),
     Section(Vec<(Spanned<String>, Spanned<Node>)>),
 }
 
 /// Reads the settings out of the text of `config.yml`. `path` is for messages only.
-pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Entry>, ConfigError> {
-    let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if text.lines().all(blank) {
-        return Ok(Vec::new());
-    }
-    let root: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| {
-        let line = error.location().map_or(1, |location| location.line());
-        let message = error.without_snippet().to_string();
-        ConfigError::Syntax {
-            path: path.to_owned(),
-            line,
-            message: format!("{message}{}", excerpt(text, line)),
-        }
-    })?;
+pub(crate) fn parse(text: &str, path: &Path) -> Layer {
     let mut reader = Reader {
-        text,
+        text: text.strip_prefix('\u{feff}').unwrap_or(text),
         path,
-        entries: Vec::new(),
+        layer: Layer::default(),
     };
-    match &root.value {
-        Node::Nothing => {}
-        Node::Section(items) => reader.section("", items)?,
-        Node::Scalar(_) | Node::List => {
-            let message = "the file must hold sections such as `kafka:`".to_owned();
-            return Err(reader.error(root.referenced.line(), message));
-        }
-    }
-    Ok(reader.entries)
-}
-
-fn excerpt(text: &str, line: u64) -> String {
-    line_of(text, line).map_or_else(String::new, |line| format!("\n    {}", line.trim_end()))
-}
-
-fn line_of(text: &str, line: u64) -> Option<&str> {
-    let index = usize::try_from(line.checked_sub(1)?).ok()?;
-    text.lines().nth(index)
+    reader.read();
+    reader.layer
 }
 
 struct Reader<'a> {
     text: &'a str,
     path: &'a Path,
-    entries: Vec<Entry>,
+    layer: Layer,
 }
 
 impl Reader<'_> {
-    fn section(
-        &mut self,
-        prefix: &str,
-        items: &[(Spanned<String>, Spanned<Node>)],
-    ) -> Result<(), ConfigError> {
+    fn read(&mut self) {
+        let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if self.text.lines().all(blank) {
+            return;
+        }
+        // Keys that stand twice are found here, where both places are known.
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+            non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        };
+        match serde_saphyr::from_str_with_options::<Spanned<Node>>(self.text, options) {
+            Ok(root) => match &root.value {
+                Node::Nothing => {}
+                Node::Section(items) => self.section("", items),
+                _ => {
+                    let message = "the file must hold sections such as `kafka:`".to_owned();
+                    let help =
+                        "begin with a section and a setting below it:\n    kafka:\n      partitions: 6";
+                    self.problem(root.referenced, message, Some(help.to_owned()));
+                }
+            },
+            Err(error) => self.syntax(&error),
+        }
+    }
+
+    fn syntax(&mut self, error: &serde_saphyr::Error) {
+        let (line, column) = error
+            .location()
+            .map_or((1, 1), |location| (location.line(), location.column()));
+        // The parser may notice only behind the last line.
+        let lines = self.text.lines().count() as u64;
+        let snippet = match line > lines {
+            true => Snippet::of_line(self.text, lines),
+            false => Snippet::of(self.text, line, column, 1),
+        };
+        let line = line.min(lines);
+        let origin = Origin::File {
+            path: self.path.to_owned(),
+            line,
+        };
+        let (message, help) = self.explained(error, line);
+        let problem = Problem::new(origin, message).at(snippet);
+        self.layer.problems.push(problem.help(help));
+    }
+
+    /// What the parser found, in words of the file and not of the parser's interface.
+    fn explained(&self, error: &serde_saphyr::Error, line: u64) -> (String, &'static str) {
+        use serde_saphyr::Error;
+        let error = error.without_snippet();
+        let text = error.to_string();
+        // The place is said already.
+        let text = text.split(" at line ").next().unwrap_or(&text);
+        match error {
+            Error::MultipleDocuments { .. } => (
+                "a second document begins here".to_owned(),
+                "one file holds one configuration: remove the line `---`, or what is behind it",
+            ),
+            Error::UnknownAnchor { .. } => (
+                "`*` refers to an anchor (`&` and a name) that is not there".to_owned(),
+                "put the value in quotes if it is meant as it stands",
+            ),
+            _ if self.is_indented_by_tab(line) => (
+                format!("this is not YAML: {text}"),
+                "indent with spaces; YAML does not take tabs",
+            ),
+            _ => (
+                format!("this is not YAML: {text}"),
+                "look at the line and the one above: are both indented alike (two spaces a level), is there a blank \
+                 behind each colon, is every quote closed?",
+            ),
+        }
+    }
+
+    fn is_indented_by_tab(&self, line: u64) -> bool {
+        let index = usize::try_from(line).unwrap_or(0).saturating_sub(1);
+        let line = self.text.lines().nth(index).unwrap_or("");
+        let blank = line.len() - line.trim_start().len();
+        line[..blank].contains('\t')
+    }
+
+    fn section(&mut self, prefix: &str, items: &[(Spanned<String>, Spanned<Node>)]) {
+        let mut seen: Vec<(&str, u64)> = Vec::new();
         for (name, node) in items {
-            let path = if prefix.is_empty() {
-                name.value.clone()
-            } else {
-                format!("{prefix}.{}", name.value)
+            let path = match prefix {
+                "" => name.value.clone(),
+                _ => format!("{prefix}.{}", name.value),
             };
-            let line = name.referenced.line();
-            match (Key::of_path(&path), &node.value) {
-                (Some(key), Node::Scalar(text)) => {
-                    let origin = Origin::File {
-                        path: self.path.to_owned(),
-                        line,
-                    };
-                    self.entries.push(Entry {
-                        key,
-                        text: text.clone(),
-                        origin,
-                        excerpt: line_of(self.text, line).map(str::to_owned),
-                    });
+            if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name.value) {
+                let message = format!("`{path}` is there twice; line {first} has it as well");
+                self.problem(name.referenced, message, Some("keep one of the two".to_owned()));
+                continue;
+            }
+            seen.push((&name.value, name.referenced.line()));
+            match Key::of_path(&path) {
+                Some(key) => self.setting(key, name, node),
+                None if Key::is_section(&path) => match &node.value {
+                    Node::Section(items) => self.section(&path, items),
+                    Node::Nothing => {}
+                    value => {
+                        let message = format!("`{path}` is a section, not a value");
+                        let help = match value {
+                            Node::Text(text) if text.contains(':') => {
+                                "write a blank behind the colon".to_owned()
+                            }
+                            _ => format!("below it, two spaces deeper, go {}", listed(&path)),
+                        };
+                        self.problem(node.referenced, message, Some(help));
+                    }
+                },
+                None => {
+                    let problem = unknown(self.origin(name.referenced), &path);
+                    let snippet = self.snippet(name.referenced);
+                    self.layer.problems.push(problem.at(snippet));
                 }
-                (Some(key), Node::Nothing) => {
-                    let message = format!("`{path}` has no value; it takes {}, or remove the line", key.kind);
-                    return Err(self.error(line, message));
-                }
-                (Some(key), Node::List | Node::Section(_)) => {
-                    let message = format!("`{path}` takes {}", key.kind);
-                    return Err(self.error(line, message));
-                }
-                (None, Node::Section(items)) if Key::is_section(&path) => {
-                    self.section(&path, items)?;
-                }
-                (None, Node::Nothing) if Key::is_section(&path) => {}
-                (None, _) if Key::is_section(&path) => {
-                    let message = format!("`{path}` is a section; {}", members(&path));
-                    return Err(self.error(line, message));
-                }
-                (None, _) => return Err(self.error(line, unknown(&path))),
             }
         }
-        Ok(())
     }
 
-    fn error(&self, line: u64, message: String) -> ConfigError {
-        ConfigError::Setting {
-            origin: Origin::File {
-                path: self.path.to_owned(),
-                line,
+    fn setting(&mut self, key: &'static Key, name: &Spanned<String>, node: &Spanned<Node>) {
+        let path = key.path;
+        let text = match &node.value {
+            Node::Text(text) => text.clone(),
+            Node::Number(understood) => self.number(node.referenced, understood),
+            Node::List(items) if key.kind == Kind::Servers => match self.joined(items) {
+                Some(text) => text,
+                None => return self.refuse(node, format!("`{path}` takes {}", key.kind), key),
             },
-            message,
-            excerpt: line_of(self.text, line).map(str::to_owned),
+            Node::Truth(truth) => {
+                return self.refuse(
+                    node,
+                    format!("`{path}` is {truth}, but it takes {}", key.kind),
+                    key,
+                );
+            }
+            Node::Nothing => {
+                let message = format!("`{path}` has no value; it takes {}", key.kind);
+                let help = "give it a value, or remove the line".to_owned();
+                return self.problem(name.referenced, message, Some(help));
+            }
+            Node::List(_) => {
+                return self.refuse(
+                    node,
+                    format!("`{path}` is a list, but it takes {}", key.kind),
+                    key,
+                );
+            }
+            Node::Section(_) => {
+                let message = format!("`{path}` is a section, but it takes {}", key.kind);
+                return self.refuse(name, message, key);
+            }
+        };
+        self.layer.entries.push(Entry {
+            key,
+            text,
+            origin: self.origin(node.referenced),
+            snippet: self.snippet(node.referenced),
+        });
+    }
+
+    /// A number as it was written, so that `1.50` stays `1.50`; through an alias, as it was understood.
+    fn number(&self, location: Location, understood: &str) -> String {
+        let span = location.span();
+        let written = || {
+            let from = usize::try_from(span.byte_offset()?).ok()?;
+            let to = from.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+            let written = self.text.get(from..to)?.trim();
+            let same = written.parse::<f64>().ok()? == understood.parse::<f64>().ok()?;
+            same.then(|| written.to_owned())
+        };
+        written().unwrap_or_else(|| understood.to_owned())
+    }
+
+    fn joined(&self, items: &[Spanned<Node>]) -> Option<String> {
+        let text = |item: &Spanned<Node>| match &item.value {
+            Node::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        let texts: Option<Vec<String>> = items.iter().map(text).collect();
+        texts.map(|texts| texts.join(","))
+    }
+
+    fn refuse<T>(&mut self, at: &Spanned<T>, message: String, key: &Key) {
+        self.problem(at.referenced, message, Some(key.explained()));
+    }
+
+    fn problem(&mut self, at: Location, message: String, help: Option<String>) {
+        let mut problem = Problem::new(self.origin(at), message).at(self.snippet(at));
+        problem.help = help;
+        self.layer.problems.push(problem);
+    }
+
+    fn origin(&self, at: Location) -> Origin {
+        Origin::File {
+            path: self.path.to_owned(),
+            line: at.line(),
         }
     }
+
+    fn snippet(&self, at: Location) -> Option<Snippet> {
+        Snippet::of(self.text, at.line(), at.column(), at.span().len())
+    }
 }
 
-fn members(section: &str) -> String {
-    let names: Vec<&str> = KEYS
-        .iter()
-        .filter_map(|key| key.path.strip_prefix(section)?.strip_prefix('.'))
-        .collect();
-    format!("it holds {}", names.join(", "))
+fn listed(section: &str) -> String {
+    Key::members(section).join(", ")
 }
 
-/// The message for a key that does not exist, with the one that was probably meant.
-pub(crate) fn unknown(path: &str) -> String {
-    let sections = KEYS.iter().filter_map(|key| Some(key.path.rsplit_once('.')?.0));
-    let meant = nearest(path, KEYS.iter().map(|key| key.path).chain(sections));
-    match meant {
-        Some(meant) => format!("`{path}` is not a setting; did you mean `{meant}`?"),
-        None => format!("`{path}` is not a setting"),
+/// What is wrong with a key that does not exist, with the one that was probably meant.
+pub(crate) fn unknown(origin: Origin, path: &str) -> Problem {
+    let section = path.rsplit_once('.').map_or("", |(section, _)| section);
+    let section = if Key::is_section(section) { section } else { "" };
+    let place = match section {
+        "" => "the file".to_owned(),
+        section => format!("`{section}`"),
+    };
+    let help = format!("{place} holds {}", listed(section));
+    match Key::meant(path) {
+        Some(meant) => Problem::new(
+            origin,
+            format!("`{path}` is not a setting; did you mean `{meant}`?"),
+        ),
+        None => Problem::new(origin, format!("`{path}` is not a setting")).help(help),
     }
 }
 
@@ -159,23 +284,23 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Truth(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Number(value.to_string()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Number(value.to_string()))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Number(value.to_string()))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_owned()))
+        Ok(Node::Text(value.to_owned()))
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
@@ -191,8 +316,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        while items.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-        Ok(Node::List)
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {

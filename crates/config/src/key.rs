@@ -1,52 +1,8 @@
-//! Every setting there is, declared once: its name in `config.yml`, what it takes, its default.
+//! One setting: its name in `config.yml`, in the environment, what it takes, its default.
 
-use std::fmt;
-
-/// What a setting takes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// Any text that is not empty.
-    Text,
-    /// The name of a topic, by Kafka's rules.
-    Topic,
-    /// A path; a relative one in `config.yml` counts from the folder of that file.
-    Folder,
-    /// An IP address.
-    Address,
-    /// A TCP port, 1 to 65535.
-    Port,
-    /// A whole number between two bounds, both included.
-    Whole {
-        /// The smallest allowed value.
-        min: u64,
-        /// The largest allowed value.
-        max: u64,
-    },
-    /// A number between two bounds, both included.
-    Number {
-        /// The smallest allowed value.
-        min: f64,
-        /// The largest allowed value.
-        max: f64,
-    },
-    /// `now`, or a point in time such as `2025-06-01T12:00:00Z`.
-    Instant,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text => write!(f, "a text"),
-            Self::Topic => write!(f, "a topic name (up to 249 letters, digits, '.', '_' and '-')"),
-            Self::Folder => write!(f, "a folder"),
-            Self::Address => write!(f, "an IP address such as 127.0.0.1"),
-            Self::Port => write!(f, "a port from 1 to 65535"),
-            Self::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
-            Self::Number { min, max } => write!(f, "a number from {min} to {max}"),
-            Self::Instant => write!(f, "`now` or a time such as 2025-06-01T12:00:00Z"),
-        }
-    }
-}
+use crate::keys::KEYS;
+use crate::kind::Kind;
+use crate::suggestion::nearest;
 
 /// One setting.
 #[derive(Debug, PartialEq)]
@@ -59,6 +15,9 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// One line for the operator.
     pub about: &'static str,
+    /// The names that the Docker version has for it in its `.env` and in its containers. The
+    /// first one is the one that is rendered.
+    pub legacy: &'static [&'static str],
 }
 
 impl Key {
@@ -73,15 +32,39 @@ impl Key {
         name
     }
 
+    /// The name in a rendered `.env`.
+    #[must_use]
+    pub fn rendered_name(&self) -> String {
+        let legacy = self.legacy.first();
+        legacy.map_or_else(|| self.variable(), |name| (*name).to_owned())
+    }
+
+    /// What it is and what it is without a line, for messages.
+    pub(crate) fn explained(&self) -> String {
+        match self.default {
+            Some(default) => format!("{}; without the line it is {default}", self.about),
+            None => self.about.to_owned(),
+        }
+    }
+
     /// The setting of this name.
     #[must_use]
     pub fn of_path(path: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.path == path)
     }
 
-    /// The setting that an environment variable stands for.
+    /// The setting that a variable with our prefix stands for.
     pub(crate) fn of_variable(name: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.variable() == name)
+    }
+
+    /// The setting that a name of the Docker version stands for, and how far behind it comes among the
+    /// names of that setting.
+    pub(crate) fn of_legacy(name: &str) -> Option<(&'static Self, usize)> {
+        KEYS.iter().find_map(|key| {
+            let rank = key.legacy.iter().position(|legacy| *legacy == name)?;
+            Some((key, rank))
+        })
     }
 
     /// Whether some setting lies in the section of this name.
@@ -92,204 +75,46 @@ impl Key {
                 .is_some_and(|rest| rest.starts_with('.'))
         })
     }
-}
 
-const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, about: &'static str) -> Key {
-    Key {
-        path,
-        kind,
-        default,
-        about,
+    /// What may stand in a section, or at the top for the empty name: settings and sections.
+    pub(crate) fn members(section: &str) -> Vec<&'static str> {
+        let mut names: Vec<&str> = Vec::new();
+        for key in KEYS {
+            let rest = match section {
+                "" => Some(key.path),
+                _ => key
+                    .path
+                    .strip_prefix(section)
+                    .and_then(|rest| rest.strip_prefix('.')),
+            };
+            let name = rest.and_then(|rest| rest.split('.').next());
+            if let Some(name) = name.filter(|name| !names.contains(name)) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The setting or section that was probably meant by a name that is neither.
+    pub(crate) fn meant(path: &str) -> Option<&'static str> {
+        let (section, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+        let sections = KEYS.iter().filter_map(|key| Some(key.path.rsplit_once('.')?.0));
+        let known: Vec<&str> = KEYS.iter().map(|key| key.path).chain(sections).collect();
+        // The right name in the wrong place, else the nearest name.
+        let elsewhere = known
+            .iter()
+            .find(|known| {
+                known.rsplit('.').next() == Some(leaf) && (section.is_empty() || !Self::is_section(section))
+            })
+            .or_else(|| known.iter().find(|known| known.rsplit('.').next() == Some(leaf)));
+        let named_in_part = || {
+            let whole_word = |known: &&&str| {
+                let last = known.rsplit('.').next().unwrap_or(known);
+                leaf.len() >= 3 && last.split('_').any(|word| word == leaf)
+            };
+            known.iter().find(whole_word).copied()
+        };
+        let near = nearest(path, known.iter().copied());
+        near.or_else(|| elsewhere.copied()).or_else(named_in_part)
     }
 }
-
-const RATE: Kind = Kind::Number {
-    min: 0.0,
-    max: 10_000_000.0,
-};
-const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0 };
-const MILLISECONDS: Kind = Kind::Whole {
-    min: 1,
-    max: 86_400_000,
-};
-
-/// Every setting, in the order of the documentation.
-pub const KEYS: &[Key] = &[
-    key(
-        "data_folder",
-        Kind::Folder,
-        Some("data"),
-        "everything that minicluster stores, but what `storage` puts elsewhere",
-    ),
-    key(
-        "log.level",
-        Kind::Text,
-        Some("info"),
-        "what the services log, as RUST_LOG: `info`, `debug`, `info,broker=trace`",
-    ),
-    key(
-        "kafka.brokers",
-        Kind::Whole { min: 1, max: 3 },
-        Some("3"),
-        "broker processes",
-    ),
-    key(
-        "kafka.host",
-        Kind::Address,
-        Some("127.0.0.1"),
-        "the address that brokers listen on and tell their clients",
-    ),
-    key(
-        "kafka.external_ports.broker_1",
-        Kind::Port,
-        Some("19092"),
-        "where clients reach broker 1",
-    ),
-    key(
-        "kafka.external_ports.broker_2",
-        Kind::Port,
-        Some("29092"),
-        "where clients reach broker 2",
-    ),
-    key(
-        "kafka.external_ports.broker_3",
-        Kind::Port,
-        Some("39092"),
-        "where clients reach broker 3",
-    ),
-    key(
-        "kafka.peer_ports.broker_1",
-        Kind::Port,
-        None,
-        "where brokers reach broker 1; the external port + 1 if not set",
-    ),
-    key(
-        "kafka.peer_ports.broker_2",
-        Kind::Port,
-        None,
-        "where brokers reach broker 2; the external port + 1 if not set",
-    ),
-    key(
-        "kafka.peer_ports.broker_3",
-        Kind::Port,
-        None,
-        "where brokers reach broker 3; the external port + 1 if not set",
-    ),
-    key(
-        "kafka.partitions",
-        Kind::Whole { min: 1, max: 1000 },
-        Some("6"),
-        "partitions of a new topic",
-    ),
-    key(
-        "kafka.replication_factor",
-        Kind::Whole { min: 1, max: 3 },
-        None,
-        "copies of a partition; the number of brokers if not set",
-    ),
-    key(
-        "topics.clickstream",
-        Kind::Topic,
-        Some("clickstream"),
-        "the topic of page views",
-    ),
-    key(
-        "topics.iot",
-        Kind::Topic,
-        Some("iot"),
-        "the topic of device readings",
-    ),
-    key(
-        "data_generator.events_per_second.clickstream",
-        RATE,
-        Some("200"),
-        "page views a second of the generator's clock; 0 for none",
-    ),
-    key(
-        "data_generator.events_per_second.iot",
-        RATE,
-        Some("150"),
-        "device readings a second of the generator's clock; 0 for none",
-    ),
-    key(
-        "data_generator.seed",
-        Kind::Whole {
-            min: 0,
-            max: u64::MAX,
-        },
-        Some("1"),
-        "equal seeds generate equal events",
-    ),
-    key(
-        "data_generator.start",
-        Kind::Instant,
-        Some("now"),
-        "where the generator's clock starts",
-    ),
-    key(
-        "data_generator.speed",
-        Kind::Number {
-            min: 0.001,
-            max: 100_000.0,
-        },
-        Some("1"),
-        "seconds of the generator's clock in a real second",
-    ),
-    key(
-        "data_generator.threads",
-        Kind::Whole { min: 1, max: 64 },
-        Some("1"),
-        "threads that make events",
-    ),
-    key(
-        "data_generator.faults.duplicates",
-        SHARE,
-        Some("0"),
-        "share of events that are sent twice",
-    ),
-    key(
-        "data_generator.faults.malformed",
-        SHARE,
-        Some("0"),
-        "share of events that are broken on purpose",
-    ),
-    key(
-        "storage.datalake_root",
-        Kind::Folder,
-        None,
-        "the lake; `datalake` in the data folder if not set",
-    ),
-    key(
-        "storage.checkpoint_root",
-        Kind::Folder,
-        None,
-        "the ETL's state; `checkpoints` in the data folder if not set",
-    ),
-    key(
-        "etl.trigger_ms",
-        MILLISECONDS,
-        Some("5000"),
-        "time between two micro-batches",
-    ),
-    key(
-        "etl.watermark_ms",
-        MILLISECONDS,
-        Some("120000"),
-        "how late an event may come",
-    ),
-    key(
-        "sql.memory_mib",
-        Kind::Whole {
-            min: 16,
-            max: 1_048_576,
-        },
-        Some("512"),
-        "what one query may use of memory",
-    ),
-    key(
-        "sql.timeout_ms",
-        MILLISECONDS,
-        Some("60000"),
-        "what one query may use of time",
-    ),
-];

@@ -1,0 +1,168 @@
+//! The layers laid over each other and checked: settings, where each comes from, and what is worth a note.
+
+use std::path::Path;
+
+use crate::assembly::{self, assemble};
+use crate::check::Checker;
+use crate::dotenv;
+use crate::error::{ConfigError, Problem};
+use crate::file;
+use crate::key::Key;
+use crate::keys::KEYS;
+use crate::layers::{ConfigFile, Layers, Sources};
+use crate::machine::Machine;
+use crate::origin::Origin;
+use crate::raw::{self, Layer, Raw};
+use crate::settings::Settings;
+
+/// Settings with all that is known about them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The checked settings.
+    pub settings: Settings,
+    /// One line each for the operator: what was said and has no effect, or not the one expected.
+    pub notes: Vec<String>,
+    raw: Raw,
+    machine: Machine,
+}
+
+/// One setting as it is in effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// The setting.
+    pub key: &'static Key,
+    /// Its value; `None` where it has none unless somebody gives it one.
+    pub text: Option<String>,
+    /// Where the value comes from.
+    pub origin: Origin,
+}
+
+/// Reads and checks all layers: flag > `MINICLUSTER_*` > names of the Docker version in the environment >
+/// `.env` > `config.yml` > default.
+///
+/// # Errors
+/// All that is wrong, with the places to mend it.
+pub fn load(sources: &Sources, machine: Machine) -> Result<Loaded, ConfigError> {
+    Loaded::of(Layers::read(sources)?, machine)
+}
+
+impl Loaded {
+    pub(crate) fn of(layers: Layers, machine: Machine) -> Result<Self, ConfigError> {
+        let mut raw = Raw::default();
+        let dot_env = layers.dot_env.map(|(path, text)| dotenv::parse(&text, &path));
+        let [legacy, own] = raw::variables(layers.environment);
+        let says = |layer: &Layer| !layer.entries.is_empty();
+        let instead = match &dot_env {
+            Some(layer) if says(layer) => Some(".env"),
+            _ if says(&legacy) => Some("the environment"),
+            _ => None,
+        };
+        let mut notes = layers.notes;
+        match layers.file {
+            ConfigFile::Read(path, text) => raw.lay(file::parse(&text, &path)),
+            ConfigFile::Missing => {
+                notes.extend(instead.map(|it| format!("there is no config.yml: settings come from {it}")));
+            }
+            ConfigFile::Unreadable(path, error) => match instead {
+                Some(it) => notes.push(format!(
+                    "cannot read {}: {error}; settings come from {it}",
+                    path.display()
+                )),
+                None => return Err(ConfigError::Unreadable { path, error }),
+            },
+        }
+        let above = dot_env
+            .into_iter()
+            .chain([legacy, own, raw::flags(&layers.flags)]);
+        above.for_each(|layer| raw.lay(layer));
+        let mut problems = raw.problems();
+        notes.extend(raw.notes());
+        match assemble(&Checker::new(&raw), machine) {
+            Ok((settings, told)) if problems.is_empty() => {
+                notes.extend(told);
+                return Ok(Self {
+                    settings,
+                    notes,
+                    raw,
+                    machine,
+                });
+            }
+            Ok(_) => {}
+            Err(wrong) => problems.extend(wrong),
+        }
+        // In the order of the layers and their lines, whoever found them.
+        problems.sort_by_key(|problem| problem.origin.place());
+        Err(ConfigError::Problems(problems))
+    }
+
+    /// Every setting as it is in effect, in the order of the documentation.
+    #[must_use]
+    pub fn values(&self) -> Vec<Value> {
+        let value = |key: &'static Key| match self.raw.get(key.path) {
+            Some(entry) => Value {
+                key,
+                text: Some(entry.text.trim().to_owned()),
+                origin: entry.origin.clone(),
+            },
+            None => Value {
+                key,
+                text: key.default.map(str::to_owned).or_else(|| self.derived(key.path)),
+                origin: Origin::Default,
+            },
+        };
+        KEYS.iter().map(value).collect()
+    }
+
+    /// A value that nobody set and that follows from others.
+    fn derived(&self, path: &str) -> Option<String> {
+        let Settings { kafka, folders, .. } = &self.settings;
+        let peer_port = |index: usize| Some(kafka.brokers.get(index)?.peer_port.to_string());
+        let folder = |folder: &Path| Some(folder.display().to_string());
+        match path {
+            "kafka.peer_ports.broker_1" => peer_port(0),
+            "kafka.peer_ports.broker_2" => peer_port(1),
+            "kafka.peer_ports.broker_3" => peer_port(2),
+            "kafka.replication_factor" => Some(kafka.replication_factor.to_string()),
+            "kafka.min_insync_replicas" => Some(kafka.min_insync_replicas.to_string()),
+            "kafka.bootstrap_servers" | "data_generator.bootstrap_servers" => {
+                Some(self.settings.bootstrap().join(","))
+            }
+            "storage.datalake_root" => folder(folders.lake()),
+            "storage.checkpoint_root" => folder(folders.checkpoints()),
+            "spark.worker_cores" => Some(assembly::worker_cores(self.machine).to_string()),
+            _ => None,
+        }
+    }
+
+    /// Creates the folders that the settings name, where they are missing.
+    ///
+    /// # Errors
+    /// One that cannot be created, with the key that names it.
+    pub fn create_folders(&self) -> Result<(), ConfigError> {
+        let folders = &self.settings.folders;
+        let all = [
+            ("data_folder", folders.data()),
+            ("storage.datalake_root", folders.lake()),
+            ("storage.checkpoint_root", folders.checkpoints()),
+        ];
+        let create = |(path, folder): (&'static str, &Path)| {
+            std::fs::create_dir_all(folder)
+                .err()
+                .map(|error| self.uncreatable(path, folder, &error))
+        };
+        let problems: Vec<Problem> = all.into_iter().filter_map(create).collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigError::Problems(problems)),
+        }
+    }
+
+    fn uncreatable(&self, path: &'static str, folder: &Path, error: &std::io::Error) -> Problem {
+        let values = Checker::new(&self.raw);
+        let what = format!("is {}, which cannot be created: {error}", folder.display());
+        // Roots that nobody set lie in the data folder.
+        let at = if values.is_set(path) { path } else { "data_folder" };
+        let help = "name a folder that you may write to, such as ./data; a path of a container is not there on the host";
+        values.problem_at(at, path, what).help(help)
+    }
+}

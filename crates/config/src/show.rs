@@ -1,0 +1,80 @@
+//! Settings in effect as the text of a `config.yml`.
+
+use crate::key::Key;
+use crate::kind::Kind;
+use crate::loaded::Loaded;
+use crate::origin::Origin;
+
+impl Key {
+    /// Whether the bare text of a value means the same in YAML.
+    fn is_bare(&self, text: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:,+".contains(c);
+        let number_or_word = matches!(
+            self.kind,
+            Kind::Whole { .. }
+                | Kind::Number { .. }
+                | Kind::Port
+                | Kind::Instant
+                | Kind::Memory
+                | Kind::Address
+        );
+        let looks_like_more = text.parse::<f64>().is_ok() || matches!(text, "true" | "false" | "null");
+        let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/' || c == '.');
+        number_or_word || (begins_well && !looks_like_more && !text.ends_with(':') && text.chars().all(plain))
+    }
+}
+
+impl Loaded {
+    /// The settings in effect as the text of a `config.yml`; with the origin of each as a comment if wanted.
+    #[must_use]
+    pub fn yaml(&self, with_origin: bool) -> String {
+        let mut lines: Vec<(String, Option<Origin>)> = Vec::new();
+        let mut open: Vec<&str> = Vec::new();
+        for value in self.values() {
+            let mut sections: Vec<&str> = value.key.path.split('.').collect();
+            let name = sections.pop().unwrap_or_default();
+            let common = open.iter().zip(&sections).take_while(|(a, b)| a == b).count();
+            for (depth, section) in sections.iter().enumerate().skip(common) {
+                lines.push((format!("{}{section}:", "  ".repeat(depth)), None));
+            }
+            let indent = "  ".repeat(sections.len());
+            open = sections;
+            let line = match &value.text {
+                Some(text) if value.key.is_bare(text) => format!("{indent}{name}: {text}"),
+                Some(text) => format!("{indent}{name}: {}", quoted(text)),
+                None => format!("{indent}# {name}: not set"),
+            };
+            lines.push((line, Some(value.origin)));
+        }
+        let width = lines
+            .iter()
+            .map(|(line, _)| line.chars().count())
+            .max()
+            .unwrap_or(0);
+        let mut text = String::new();
+        for (line, origin) in lines {
+            match origin {
+                Some(origin) if with_origin => {
+                    let gap = " ".repeat(width - line.chars().count());
+                    text.push_str(&format!("{line}{gap}  # {origin}\n"));
+                }
+                _ => text.push_str(&format!("{line}\n")),
+            }
+        }
+        text
+    }
+}
+
+/// A text in YAML's double quotes, whose escapes are those of JSON.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
