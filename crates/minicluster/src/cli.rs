@@ -66,11 +66,21 @@ pub(crate) enum Command {
         /// Its id, from 1
         #[arg(long)]
         id: u32,
+        #[command(flatten)]
+        service: ServiceOptions,
     },
     /// Run the ETL (`up` does)
-    Etl,
+    Etl(ServiceOptions),
     /// Run the generator (`up` does)
-    Generate,
+    Generate(ServiceOptions),
+}
+
+/// What every service takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ServiceOptions {
+    /// The supervisor that starts it: without that one it does not begin
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(crate) supervisor: Option<u32>,
 }
 
 impl Shared {

@@ -49,9 +49,9 @@ fn run(cli: Cli) -> Outcome {
         Command::Topics(options) => runtime.block_on(command::topics::run(&settings, &options)),
         Command::Consume(options) => runtime.block_on(command::consume::run(&settings, &options)),
         Command::Ledger(options) => runtime.block_on(command::ledger::run(&settings, &options)),
-        Command::Broker { id } => runtime.block_on(command::broker::run(&settings, id)),
-        Command::Etl => runtime.block_on(command::etl::run(&settings)),
-        Command::Generate => runtime.block_on(command::generate::run(&settings)),
+        Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings, id, service)),
+        Command::Etl(service) => runtime.block_on(command::etl::run(&settings, service)),
+        Command::Generate(service) => runtime.block_on(command::generate::run(&settings, service)),
     };
     // A query that was given up may still hold a thread.
     runtime.shutdown_background();

@@ -1,17 +1,30 @@
 //! What all service commands have in common: logging, their record, readiness, and when to stop.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use config::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
 use crate::run_folder::RunFolder;
 use crate::supervisor::{ReadyLine, Service};
 
+/// How long another process of the same service may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Begins a service: logs go to stderr, and the run folder says which process it is.
-pub(crate) fn begin(settings: &Settings, service: Service) -> Outcome<RunFolder> {
+///
+/// # Errors
+/// If the same service runs already, or the supervisor that started this one is gone: the next `up`
+/// may have looked for services before this one recorded itself.
+pub(crate) async fn begin(
+    settings: &Settings,
+    service: Service,
+    options: ServiceOptions,
+) -> Outcome<RunFolder> {
     let filter = EnvFilter::try_new(&settings.log_level).map_err(|error| {
         let message = format!("`log.level` is `{}`: {error}", settings.log_level);
         Failure::new(Code::Configuration, message)
@@ -24,7 +37,21 @@ pub(crate) fn begin(settings: &Settings, service: Service) -> Outcome<RunFolder>
         .map_err(Failure::plain)?;
     let run = RunFolder::new(&settings.folders);
     run.create()?;
-    run.record_service(service)?;
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(failure) = run.record_service(service) {
+        if Instant::now() >= deadline {
+            return Err(failure);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let parent = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get());
+    if let Some(supervisor) = options.supervisor
+        && parent.and_then(|parent| u32::try_from(parent).ok()) != Some(supervisor)
+    {
+        return Err(Failure::plain(format!(
+            "the supervisor, pid {supervisor}, ended before {service} began"
+        )));
+    }
     tracing::info!(
         pid = std::process::id(),
         version = env!("CARGO_PKG_VERSION"),

@@ -4,13 +4,14 @@ use broker::{BrokerError, BrokerOptions, ClusterSecret, ListenOn, Peer};
 use config::Settings;
 use record::BrokerId;
 
+use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
 use crate::run_folder::RunFolder;
 use crate::service;
 use crate::supervisor::Service;
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(settings: &Settings, id: u32) -> Outcome {
+pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -> Outcome {
     if !settings.kafka.brokers.iter().any(|broker| broker.id == id) {
         let count = settings.kafka.brokers.len();
         return Err(Failure::new(
@@ -18,7 +19,7 @@ pub(crate) async fn run(settings: &Settings, id: u32) -> Outcome {
             format!("there is no broker {id}: `kafka.brokers` is {count}"),
         ));
     }
-    let run = service::begin(settings, Service::Broker(id))?;
+    let run = service::begin(settings, Service::Broker(id), service).await?;
     if !reserve::probe_reservation() {
         tracing::warn!("address space is limited here (ulimit -v?): a hostile frame may end this broker");
     }

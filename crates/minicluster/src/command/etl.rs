@@ -5,13 +5,14 @@ use config::Settings;
 use etl::{EtlError, TableDeclaration};
 use lake::LakeError;
 
+use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
 use crate::service;
 use crate::supervisor::Service;
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(settings: &Settings) -> Outcome {
-    service::begin(settings, Service::Etl)?;
+pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome {
+    service::begin(settings, Service::Etl, service).await?;
     let options = etl::Settings {
         tables: tables(settings),
         trigger: settings.etl.trigger,

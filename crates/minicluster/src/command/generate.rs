@@ -3,6 +3,7 @@
 use config::Settings;
 use generator::{Faults, GeneratorError, Progress, StreamKind, StreamSettings};
 
+use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
 use crate::service;
 use crate::supervisor::Service;
@@ -11,8 +12,8 @@ use crate::supervisor::Service;
 const LOG_EVERY: u32 = 10;
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(settings: &Settings) -> Outcome {
-    service::begin(settings, Service::Generator)?;
+pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome {
+    service::begin(settings, Service::Generator, service).await?;
     let client = client::Options {
         client_id: "minicluster-generator".to_owned(),
         ..client::Options::new(settings.bootstrap())

@@ -70,6 +70,8 @@ impl Launcher {
         let mut child = Command::new(&self.program)
             .args(&self.flags)
             .args(arguments(service))
+            .arg("--supervisor")
+            .arg(std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
