@@ -67,10 +67,12 @@ impl Disk for RealDisk {
         let mut entries = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            entries.push(Entry {
-                name: entry.file_name().to_string_lossy().into_owned(),
-                kind: kind(entry.file_type()?),
-            });
+            if let Some(file_type) = unless_gone(entry.file_type())? {
+                entries.push(Entry {
+                    name: entry.file_name().to_string_lossy().into_owned(),
+                    kind: kind(file_type),
+                });
+            }
         }
         entries.sort();
         Ok(entries)
@@ -163,6 +165,15 @@ impl File for RealFile {
 fn open_dir(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Where the file system doesn't list the kinds of names, each is asked for after it was listed;
+/// one that was removed in between is no longer in the folder.
+fn unless_gone<T>(asked: io::Result<T>) -> io::Result<Option<T>> {
+    match asked {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        asked => asked.map(Some),
+    }
 }
 
 fn kind(file_type: fs::FileType) -> Kind {

@@ -53,6 +53,17 @@ fn open_never_truncates_and_refuses_folders() {
     assert_eq!(refused.kind(), ErrorKind::IsADirectory);
 }
 
+#[test]
+fn a_name_that_was_removed_while_its_folder_was_listed_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |name: &str| super::unless_gone(std::fs::symlink_metadata(folder.path().join(name)));
+    assert!(ask("gone").unwrap().is_none());
+    assert!(ask(".").unwrap().is_some());
+    assert!(ask("\0").is_err());
+    let absent = RealDisk.read_dir(&folder.path().join("gone")).unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::NotFound);
+}
+
 /// One test for both: a child that another test has forked, but that has not yet called `exec`,
 /// would hold the lock for a moment.
 #[test]
