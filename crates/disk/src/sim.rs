@@ -136,9 +136,11 @@ impl SimDisk {
         self.world().faults.stopped
     }
 
-    /// Makes step number `step` fail once with this error, without effect. A sync that fails so
-    /// leaves what it should have made durable in doubt for good, as on Linux: a later sync of the
-    /// same file succeeds and does not help.
+    /// Makes step number `step` fail once with this error, without effect. A sync of a file that
+    /// fails so leaves its content in doubt for good, as on Linux: a later sync of the same file
+    /// succeeds and does not help. Names are otherwise: Linux's file systems either write their
+    /// journal in the end or refuse every change from then on, so a later sync of the same folder
+    /// that succeeds makes them durable.
     pub fn fail_step(&self, step: u64, error: io::ErrorKind) {
         self.world().faults.errors.insert(step, error);
     }

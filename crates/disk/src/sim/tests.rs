@@ -259,6 +259,17 @@ fn a_failed_sync_leaves_content_in_doubt_for_good() {
 }
 
 #[test]
+fn a_failed_sync_of_a_folder_leaves_names_in_doubt_until_one_succeeds() {
+    let disk = SimDisk::new();
+    write_synced(&disk, "/a", b"x");
+    disk.fail_step(disk.steps() + 1, ErrorKind::Other);
+    assert!(disk.sync_dir(path("/")).is_err());
+    assert_eq!(outcomes(&disk), ["", "a=x"]);
+    disk.sync_dir(path("/")).unwrap();
+    assert_eq!(outcomes(&disk), ["a=x"]);
+}
+
+#[test]
 fn a_read_only_disk_refuses_changes() {
     let disk = SimDisk::new();
     write(&disk, "/a", b"x");
