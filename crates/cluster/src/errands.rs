@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use record::BrokerId;
 
-use crate::{ControllerRequest, Millis, Token};
+use crate::deletion::Deletion;
+use crate::{ControllerReply, ControllerRequest, Metadata, Millis, Token};
 
 /// How long a request that names no time waits for a controller.
 const PATIENCE: Millis = Millis(10_000);
@@ -18,9 +19,18 @@ const PAUSE: Millis = Millis(100);
 /// A request that is carried to whoever is controller, until it has an answer or its time is over.
 #[derive(Debug)]
 pub(crate) struct Errand {
-    pub(crate) request: ControllerRequest,
+    request: Carried,
     deadline: Millis,
     place: Place,
+}
+
+/// What is carried.
+#[derive(Debug)]
+enum Carried {
+    /// Asked as it is, as often as it takes.
+    Request(ControllerRequest),
+    /// Asked in two steps.
+    Deletion(Deletion),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +52,17 @@ impl Errands {
         self.errands.len()
     }
 
-    pub(crate) fn add(&mut self, token: Token, request: ControllerRequest, now: Millis) {
+    pub(crate) fn add(&mut self, token: Token, request: ControllerRequest, metadata: &Metadata, now: Millis) {
         let wanted = match &request {
             ControllerRequest::CreateTopics(create) => create.timeout,
             ControllerRequest::DeleteTopics(delete) => delete.timeout,
             _ => PATIENCE,
         };
         let deadline = now.plus(wanted.min(LONGEST));
+        let request = match request {
+            ControllerRequest::DeleteTopics(delete) => Carried::Deletion(Deletion::new(&delete, metadata)),
+            request => Carried::Request(request),
+        };
         self.errands.insert(
             token,
             Errand {
@@ -64,7 +78,11 @@ impl Errands {
         let ready = |place: Place| matches!(place, Place::Here(at) if at <= now);
         let (token, errand) = self.errands.iter_mut().find(|(_, errand)| ready(errand.place))?;
         errand.place = Place::There;
-        Some((*token, errand.request.clone()))
+        let request = match &errand.request {
+            Carried::Request(request) => request.clone(),
+            Carried::Deletion(deletion) => ControllerRequest::DeleteTopics(deletion.request()),
+        };
+        Some((*token, request))
     }
 
     /// It found no controller: it comes back, and tries again a little later.
@@ -83,9 +101,27 @@ impl Errands {
         }
     }
 
-    /// The errand has its answer. `false` if nobody waits for it any more.
-    pub(crate) fn finish(&mut self, token: Token) -> bool {
-        self.errands.remove(&token).is_some()
+    /// The controller has replied. Gives the answer, unless nobody waits for it any more, or there is
+    /// more to ask, which may go at once.
+    pub(crate) fn replied(
+        &mut self,
+        token: Token,
+        reply: ControllerReply,
+        now: Millis,
+    ) -> Option<ControllerReply> {
+        let errand = self.errands.get_mut(&token)?;
+        let answer = match (&mut errand.request, reply) {
+            (Carried::Deletion(deletion), ControllerReply::DeleteTopics(results)) => {
+                let Some(answer) = deletion.replied(results) else {
+                    errand.place = Place::Here(now);
+                    return None;
+                };
+                ControllerReply::DeleteTopics(answer)
+            }
+            (_, reply) => reply,
+        };
+        self.errands.remove(&token);
+        Some(answer)
     }
 
     /// Takes out an errand whose time is over.

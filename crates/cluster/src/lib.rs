@@ -36,6 +36,7 @@
 
 mod apply;
 mod as_number;
+mod deletion;
 mod duties;
 mod errands;
 mod error;

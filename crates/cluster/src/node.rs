@@ -147,7 +147,7 @@ impl Node {
 
     fn accept(&mut self, token: Token, request: ControllerRequest, actions: &mut Vec<Action>) {
         if self.errands.len() < self.options.max_waiting {
-            self.errands.add(token, request, self.now);
+            self.errands.add(token, request, &self.metadata, self.now);
             return;
         }
         let message = "this broker has too many requests waiting for the controller; try again later";
@@ -341,7 +341,7 @@ impl Node {
         reachable.then_some(controller)
     }
 
-    /// Lets the controller decide. Whether it has proposed something.
+    /// Lets the controller decide. Whether anything has come of it.
     fn govern(&mut self, actions: &mut Vec<Action>) -> bool {
         let view = View {
             options: &self.options,
@@ -373,10 +373,11 @@ impl Node {
                 }
             }
         }
+        let replied = !replies.is_empty();
         for (requester, reply) in replies {
             self.reply(requester, reply, self.now, actions);
         }
-        proposed
+        proposed || replied
     }
 
     /// Brings a reply to whoever waits for it.
@@ -396,7 +397,7 @@ impl Node {
                 self.errands.come_back(token, self.now);
             }
             Requester::Errand(token) => {
-                if self.errands.finish(token) {
+                if let Some(reply) = self.errands.replied(token, reply, self.now) {
                     actions.push(Action::Answer { token, reply });
                 }
             }

@@ -92,4 +92,6 @@ pub enum Bug {
     AnswerBeforeCommit,
     /// Leaders are put back without a new leader epoch.
     KeepLeaderEpoch,
+    /// What a deletion names is deleted each time that it is asked for.
+    DeleteByName,
 }

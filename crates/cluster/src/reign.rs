@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use record::{BrokerEpoch, BrokerId, ProducerId};
 
+use crate::TopicRef;
 use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
 use crate::{ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic};
@@ -237,7 +238,7 @@ impl Reign {
                 self.allocate(broker, broker_epoch, view)
             }
             ControllerRequest::CreateTopics(create) => create_topics(&create, view),
-            ControllerRequest::DeleteTopics(delete) => delete_topics(&delete, view.metadata),
+            ControllerRequest::DeleteTopics(delete) => delete_topics(&delete, view),
         }
     }
 
@@ -389,22 +390,36 @@ fn create_topics(create: &CreateTopics, view: &View<'_>) -> (Vec<MetadataRecord>
     (records, ControllerReply::CreateTopics(created))
 }
 
-fn delete_topics(delete: &DeleteTopics, metadata: &Metadata) -> (Vec<MetadataRecord>, ControllerReply) {
-    let mut draft = metadata.clone();
-    let mut records = Vec::new();
+/// Deletes what is given by id, and looks up what is given by name: see [`DeleteTopics`].
+fn delete_topics(delete: &DeleteTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
+    let mut removed = BTreeSet::new();
     let mut deleted = Vec::new();
     for topic in &delete.topics {
-        let result = topics::delete(&draft, topic).map(|(new_records, info)| {
-            draft.apply(metadata.applied, new_records.clone());
-            records.extend(new_records);
-            info
-        });
+        let result = topics::find(view.metadata, topic);
+        if let Ok(found) = &result
+            && (matches!(topic, TopicRef::Id(_)) || deletes_by_name(view))
+        {
+            removed.insert(found.id);
+        }
         deleted.push(DeletedTopic {
             topic: topic.clone(),
             result,
         });
     }
-    (records, ControllerReply::DeleteTopics(deleted))
+    let records = removed
+        .into_iter()
+        .map(|topic_id| MetadataRecord::RemoveTopic { topic_id });
+    (records.collect(), ControllerReply::DeleteTopics(deleted))
+}
+
+#[cfg(not(feature = "deliberate-bugs"))]
+fn deletes_by_name(_: &View<'_>) -> bool {
+    false
+}
+
+#[cfg(feature = "deliberate-bugs")]
+fn deletes_by_name(view: &View<'_>) -> bool {
+    view.options.bug == Some(crate::Bug::DeleteByName)
 }
 
 fn refused(code: ErrorCode, message: impl Into<String>) -> ControllerReply {

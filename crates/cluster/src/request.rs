@@ -99,6 +99,9 @@ pub struct Assignment {
 }
 
 /// Topics to delete.
+///
+/// On the way to the controller a request by name only looks up what the names stand for; the node then
+/// deletes by id, so that a repeated request can't hit a topic that was created again under its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteTopics {
     /// Each is deleted or refused on its own.
@@ -108,7 +111,7 @@ pub struct DeleteTopics {
 }
 
 /// A topic by name or by id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TopicRef {
     /// By name.
     Name(String),

@@ -63,11 +63,8 @@ pub(crate) fn create(
     Ok((records(metadata, new, replicas), info))
 }
 
-/// The records that delete a topic, and what to answer once they are committed.
-pub(crate) fn delete(
-    metadata: &Metadata,
-    topic: &TopicRef,
-) -> Result<(Vec<MetadataRecord>, DeletedTopicInfo), Refusal> {
+/// The topic that is to be deleted.
+pub(crate) fn find(metadata: &Metadata, topic: &TopicRef) -> Result<DeletedTopicInfo, Refusal> {
     let (known, code) = match topic {
         TopicRef::Name(name) => (metadata.topic(name), ErrorCode::UnknownTopicOrPartition),
         TopicRef::Id(id) => (metadata.topics.get(id), ErrorCode::UnknownTopicId),
@@ -75,11 +72,10 @@ pub(crate) fn delete(
     let Some(known) = known else {
         return refuse(code, "there is no such topic");
     };
-    let info = DeletedTopicInfo {
+    Ok(DeletedTopicInfo {
         name: known.name.clone(),
         id: known.id,
-    };
-    Ok((vec![MetadataRecord::RemoveTopic { topic_id: known.id }], info))
+    })
 }
 
 fn refuse<T>(code: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {

@@ -20,6 +20,18 @@ pub(crate) struct Oracle {
     committed_leaders: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, BrokerEpoch)>,
     producer_ids: BTreeSet<ProducerId>,
     created: BTreeMap<TopicId, String>,
+    deletions: BTreeMap<String, Deletions>,
+}
+
+/// What became of the deletions of a name.
+#[derive(Debug, Default)]
+struct Deletions {
+    /// Topics that were created under it, whether anybody was told or not.
+    asked_for: BTreeSet<TopicId>,
+    /// Topics whose deletion was answered.
+    told: BTreeSet<TopicId>,
+    /// Deletions of which nobody was told whether they took effect.
+    in_doubt: usize,
 }
 
 impl Oracle {
@@ -130,6 +142,47 @@ impl Oracle {
     /// A client was told that its topic exists.
     pub(crate) fn created(&mut self, id: TopicId, name: String) {
         self.created.insert(id, name);
+    }
+
+    /// A client asks for a topic that may be deleted.
+    pub(crate) fn asks_for(&mut self, id: TopicId, name: &str) {
+        self.deletions
+            .entry(name.to_owned())
+            .or_default()
+            .asked_for
+            .insert(id);
+    }
+
+    /// A client was told that the topic is deleted.
+    pub(crate) fn deleted(&mut self, id: TopicId, name: &str) {
+        self.deletions.entry(name.to_owned()).or_default().told.insert(id);
+    }
+
+    /// A client will never know whether its deletion took effect.
+    pub(crate) fn may_have_deleted(&mut self, name: &str) {
+        self.deletions.entry(name.to_owned()).or_default().in_doubt += 1;
+    }
+
+    /// In the end a deletion that was answered has taken effect, and none more than once.
+    pub(crate) fn deleted_once(&self, metadata: &Metadata) -> Result<(), String> {
+        for (name, deletions) in &self.deletions {
+            let is_removed = |id: &&TopicId| metadata.removed_topics.contains(*id);
+            if let Some(id) = deletions.told.iter().find(|id| !is_removed(id)) {
+                return Err(format!(
+                    "topic {name} ({}) was deleted and answered, and is there",
+                    id.0
+                ));
+            }
+            let removed = deletions.asked_for.iter().filter(is_removed);
+            let untold = removed.filter(|id| !deletions.told.contains(id)).count();
+            if untold > deletions.in_doubt {
+                return Err(format!(
+                    "{untold} topics {name} are gone of which nobody was told, {} deletions may have done that",
+                    deletions.in_doubt
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// In the end everything that was promised must be there.

@@ -13,15 +13,16 @@ usage: minicluster-sim [--world quorum|brokers] [--seeds N] [--from N] [--seed N
   --from    the first seed (0)
   --seed    one run, with its story
   --bug     make a mistake: send-before-persist, apply-uncommitted, reuse-producer-ids,
-            answer-before-commit, keep-leader-epoch";
+            answer-before-commit, keep-leader-epoch, delete-by-name";
 
 /// Names of the mistakes.
-const BUGS: [(&str, Bug); 5] = [
+const BUGS: [(&str, Bug); 6] = [
     ("send-before-persist", Bug::SendBeforePersist),
     ("apply-uncommitted", Bug::ApplyUncommitted),
     ("reuse-producer-ids", Bug::ReuseProducerIds),
     ("answer-before-commit", Bug::AnswerBeforeCommit),
     ("keep-leader-epoch", Bug::KeepLeaderEpoch),
+    ("delete-by-name", Bug::DeleteByName),
 ];
 
 /// Runs between two lines of progress.

@@ -22,6 +22,8 @@ pub(super) struct World {
     travelling: VecDeque<(BrokerId, BrokerId, Letter)>,
     requests: u64,
     topic_ids: u128,
+    /// How many replies to a broker arrive before one is lost.
+    loses_reply: Option<(BrokerId, u64)>,
     show_messages: bool,
     output: String,
 }
@@ -64,6 +66,10 @@ impl World {
             "cut" => self.cut_or_heal(broker(1), true),
             "heal" => self.cut_or_heal(broker(1), false),
             "create" => self.create(broker(1), &words[2..]),
+            "lose-reply" => {
+                let nth: u64 = words[2].parse().expect("a number");
+                self.loses_reply = Some((broker(1), nth));
+            }
             "delete" => self.delete(broker(1), words[2]),
             "producer-ids" => self.producer_ids(broker(1)),
             "stop" => {
@@ -317,6 +323,10 @@ impl World {
                         request,
                     }
                 }
+                Letter::Reply(token, _) if self.is_lost(to) => Event::PeerReply {
+                    token,
+                    reply: ControllerReply::lost(),
+                },
                 Letter::Reply(token, reply) => {
                     let reply = ControllerReply::decode(&reply.encode()).expect("a round trip");
                     Event::PeerReply { token, reply }
@@ -324,6 +334,19 @@ impl World {
             };
             self.event(to, event);
         }
+    }
+
+    fn is_lost(&mut self, to: BrokerId) -> bool {
+        let Some((_, nth)) = self.loses_reply.as_mut().filter(|(of, _)| *of == to) else {
+            return false;
+        };
+        *nth -= 1;
+        let lost = *nth == 0;
+        if lost {
+            self.loses_reply = None;
+            self.say(format!("a reply to {to} is lost"));
+        }
+        lost
     }
 
     fn show_metadata(&mut self, id: BrokerId) {

@@ -12,8 +12,8 @@ use super::world::{Happening, World};
 /// Topics that clients only create: once answered, they must stay. Few, so that requests meet.
 const KEPT: u64 = 16;
 
-/// Topics that clients create and delete. A deletion may take effect after a later creation was
-/// answered, if it was repeated for a requester that died, so nothing is promised of these.
+/// Topics that clients create and delete. Each deletion takes effect once at most, however often it is
+/// repeated on the way to the controller.
 const DELETED: u64 = 3;
 
 impl World {
@@ -62,6 +62,9 @@ impl World {
         let id = TopicId(Uuid::from_u128(self.random.number() | 1));
         let replication_factor = -1;
         let (assignments, configs) = (Vec::new(), Vec::new());
+        if name.starts_with("deleted") {
+            self.oracle.asks_for(id, &name);
+        }
         let topic = NewTopic {
             name,
             id,
@@ -116,9 +119,38 @@ impl World {
                 ControllerRequest::AllocateProducerIds { .. },
                 ControllerReply::ProducerIds { first, count },
             ) => self.oracle.got_producer_ids(first, count),
-            (ControllerRequest::DeleteTopics(_), ControllerReply::DeleteTopics(_))
-            | (_, ControllerReply::Refused(_)) => Ok(()),
+            (ControllerRequest::DeleteTopics(_), ControllerReply::DeleteTopics(deleted)) => {
+                for info in deleted.into_iter().filter_map(|deleted| deleted.result.ok()) {
+                    self.oracle.deleted(info.id, &info.name);
+                }
+                Ok(())
+            }
+            (request, ControllerReply::Refused(_)) => {
+                self.in_doubt(&request);
+                Ok(())
+            }
             (request, reply) => Err(format!("{request:?} was answered by {reply:?}")),
+        }
+    }
+
+    /// Nobody will ever be told what became of a request.
+    fn in_doubt(&mut self, request: &ControllerRequest) {
+        let ControllerRequest::DeleteTopics(delete) = request else {
+            return;
+        };
+        for topic in &delete.topics {
+            if let TopicRef::Name(name) = topic {
+                self.oracle.may_have_deleted(name);
+            }
+        }
+    }
+
+    /// What was asked of a process that died is never answered.
+    pub(super) fn forget_requests(&mut self, of: BrokerId) {
+        let died = self.requests.extract_if(.., |_, (at, _, _)| *at == of);
+        let died: Vec<_> = died.map(|(_, (_, _, request))| request).collect();
+        for request in died {
+            self.in_doubt(&request);
         }
     }
 }

@@ -346,7 +346,7 @@ impl World {
         }
         self.crashes += 1;
         self.tell(format!("{id} crashes"));
-        self.requests.retain(|_, (at, _, _)| *at != id);
+        self.forget_requests(id);
         for peer in self.ids() {
             if peer != id {
                 self.disconnect(id, peer);
@@ -498,6 +498,7 @@ impl World {
                 ));
             }
             self.oracle.holds_promises(*id, node.metadata())?;
+            self.oracle.deleted_once(node.metadata())?;
             for topic in node.metadata().topics.values() {
                 if topic.partitions.iter().any(|p| p.leader.is_none()) {
                     return Err(format!(
