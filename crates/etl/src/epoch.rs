@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::datatypes::SchemaRef;
 use client::FetchedBatch;
 use disk::Disk;
-use record::{Offset, Timestamp};
+use record::Timestamp;
 
 use crate::job::Job;
 use crate::part::{self, Budget, Part, PartInput, Rejected};
+use crate::payload::Position;
 use crate::pool::parallel;
 use crate::rows::{self, ByDay};
 use crate::source::{Plan, TopicPartition};
@@ -73,7 +74,7 @@ impl<D: Disk> Job<D> {
     pub(crate) fn absorb(
         &mut self,
         batches: Vec<FetchedBatch>,
-        handed_out: &BTreeMap<TopicPartition, Offset>,
+        handed_out: &BTreeMap<TopicPartition, Position>,
     ) -> Result<Vec<FetchedBatch>, EtlError> {
         let mut by_partition: BTreeMap<TopicPartition, Vec<FetchedBatch>> = BTreeMap::new();
         for batch in batches {
@@ -190,19 +191,21 @@ impl<D: Disk> Job<D> {
         };
     }
 
-    /// Moves over what holds nothing for readers: transaction markers, aborted batches.
+    /// Moves over what holds nothing for readers: transaction markers, aborted batches. Their leader
+    /// epoch goes along: an offset beside the epoch before it would look like a lost tail.
     fn move_over(
         &mut self,
-        handed_out: &BTreeMap<TopicPartition, Offset>,
+        handed_out: &BTreeMap<TopicPartition, Position>,
         leftover: &BTreeMap<TopicPartition, Vec<FetchedBatch>>,
     ) {
         for table in &mut self.sources {
             for (&partition, state) in &mut table.partitions {
                 let key = (table.declaration.topic.clone(), partition);
-                if let Some(&offset) = handed_out.get(&key)
+                if let Some(&position) = handed_out.get(&key)
                     && !leftover.contains_key(&key)
+                    && position.offset > state.position.offset
                 {
-                    state.position.offset = state.position.offset.max(offset);
+                    state.position = position;
                 }
             }
         }

@@ -254,8 +254,12 @@ impl EventSource for KafkaSource {
         fetched.map_err(|error| self.explain(error))
     }
 
-    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
-        Some(self.fetcher.as_ref()?.position(topic, partition)?.offset)
+    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Position> {
+        let position = self.fetcher.as_ref()?.position(topic, partition)?;
+        Some(Position {
+            offset: position.offset,
+            leader_epoch: position.leader_epoch.unwrap_or(LeaderEpoch(-1)),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Topics in memory, for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use client::FetchedBatch;
@@ -38,7 +38,9 @@ pub(crate) struct MemoryTopic {
 pub(crate) struct MemoryPartition {
     pub earliest: Offset,
     pub batches: Vec<Batch>,
-    /// What OffsetForLeaderEpoch says, if not the end.
+    /// Base offsets of the batches that no reader sees: transaction markers, aborted records.
+    pub hidden: BTreeSet<Offset>,
+    /// What OffsetForLeaderEpoch says, if not what the batches do.
     pub epoch_end: Option<(LeaderEpoch, Offset)>,
 }
 
@@ -47,10 +49,23 @@ impl MemoryPartition {
         self.batches.last().map_or(self.earliest, Batch::next_offset)
     }
 
+    /// The largest leader epoch that is not above `asked`, and its end, as OffsetForLeaderEpoch.
+    fn end_of(&self, asked: LeaderEpoch) -> (LeaderEpoch, Offset) {
+        let of = |batch: &Batch| (batch.leader_epoch(), batch.next_offset());
+        let up_to = self.batches.iter().map(of).rfind(|(epoch, _)| *epoch <= asked);
+        self.epoch_end.or(up_to).unwrap_or((LeaderEpoch(-1), Offset(-1)))
+    }
+
+    /// Appends a batch that no reader sees.
+    pub(crate) fn append_hidden(&mut self, records: &[Sent], epoch: LeaderEpoch) {
+        self.hidden.insert(self.end());
+        self.append(records, epoch);
+    }
+
     /// Appends a batch.
-    pub(crate) fn append(&mut self, records: &[Sent]) {
+    pub(crate) fn append(&mut self, records: &[Sent], epoch: LeaderEpoch) {
         let mut builder = BatchBuilder::new(Compression::Lz4);
-        builder.base_offset(self.end()).leader_epoch(LeaderEpoch(0));
+        builder.base_offset(self.end()).leader_epoch(epoch);
         for record in records {
             builder
                 .push(record.timestamp, Some(b"key"), record.value.as_deref(), &[])
@@ -68,7 +83,7 @@ pub(crate) struct MemorySource {
     pub drained: Arc<watch::Sender<bool>>,
     /// What the topics become in the silence after all was read.
     pub grows: Option<MemoryTopics>,
-    positions: BTreeMap<TopicPartition, Offset>,
+    positions: BTreeMap<TopicPartition, Position>,
     turn: usize,
 }
 
@@ -88,34 +103,37 @@ impl MemorySource {
         &self.topics.topics[&key.0].partitions[&key.1]
     }
 
-    /// The next batches of the partition whose turn it is.
-    fn next(&mut self) -> Vec<FetchedBatch> {
+    /// The next batches of the partition whose turn it is; `None` when all is read.
+    fn next(&mut self) -> Option<Vec<FetchedBatch>> {
         let keys: Vec<TopicPartition> = self.positions.keys().cloned().collect();
         for _ in 0..keys.len() {
             self.turn += 1;
             let key = &keys[self.turn % keys.len()];
-            let position = self.positions[key];
+            let position = self.positions[key].offset;
             let partition = self.partition(key);
             let rest = partition
                 .batches
                 .iter()
                 .filter(|batch| batch.next_offset() > position);
-            let fetched: Vec<FetchedBatch> = rest
-                .take(self.batches)
-                .map(|batch| FetchedBatch {
-                    topic: Arc::from(key.0.as_str()),
-                    topic_id: TopicId::default(),
-                    partition: key.1,
-                    batch: batch.clone(),
-                    high_watermark: partition.end(),
-                })
-                .collect();
-            if let Some(last) = fetched.last() {
-                self.positions.insert(key.clone(), last.batch.next_offset());
-                return fetched;
-            }
+            let taken: Vec<Batch> = rest.take(self.batches).cloned().collect();
+            let Some(last) = taken.last() else { continue };
+            let position = Position {
+                offset: last.next_offset(),
+                leader_epoch: last.leader_epoch(),
+            };
+            let fetched = taken.into_iter().map(|batch| FetchedBatch {
+                topic: Arc::from(key.0.as_str()),
+                topic_id: TopicId::default(),
+                partition: key.1,
+                batch,
+                high_watermark: partition.end(),
+            });
+            let shown = fetched.filter(|fetched| !partition.hidden.contains(&fetched.batch.base_offset()));
+            let shown = shown.collect();
+            self.positions.insert(key.clone(), position);
+            return Some(shown);
         }
-        Vec::new()
+        None
     }
 }
 
@@ -136,13 +154,13 @@ impl EventSource for MemorySource {
             let partitions = topic.partitions.iter().map(|(&index, partition)| {
                 let asked = committed
                     .get(&(name.clone(), index))
-                    .is_some_and(|p| p.leader_epoch.0 >= 0);
-                let end = partition.epoch_end.unwrap_or((LeaderEpoch(0), partition.end()));
+                    .map(|position| position.leader_epoch)
+                    .filter(|epoch| epoch.0 >= 0);
                 (
                     index,
                     PartitionNow {
                         earliest: partition.earliest,
-                        epoch_end: asked.then_some(end),
+                        epoch_end: asked.map(|epoch| partition.end_of(epoch)),
                     },
                 )
             });
@@ -156,18 +174,19 @@ impl EventSource for MemorySource {
     }
 
     fn assign(&mut self, positions: &BTreeMap<TopicPartition, Position>) {
-        self.positions = positions
-            .iter()
-            .map(|(key, position)| (key.clone(), position.offset))
-            .collect();
+        self.positions = positions.clone();
     }
 
     fn assign_new(&mut self, key: &TopicPartition, earliest: Offset) {
-        self.positions.insert(key.clone(), earliest);
+        let position = Position {
+            offset: earliest,
+            leader_epoch: LeaderEpoch(-1),
+        };
+        self.positions.insert(key.clone(), position);
     }
 
     async fn plan(&mut self) -> Result<Plan, EtlError> {
-        let drained = |(key, &position): (_, &Offset)| position >= self.partition(key).end();
+        let drained = |(key, position): (_, &Position)| position.offset >= self.partition(key).end();
         if self.positions.iter().all(drained)
             && let Some(grown) = self.grows.take()
         {
@@ -187,15 +206,16 @@ impl EventSource for MemorySource {
     }
 
     async fn fetch(&mut self) -> Result<Vec<FetchedBatch>, EtlError> {
-        let fetched = self.next();
-        if fetched.is_empty() {
-            self.drained.send_replace(self.grows.is_none());
-            std::future::pending::<()>().await;
+        match self.next() {
+            Some(fetched) => Ok(fetched),
+            None => {
+                self.drained.send_replace(self.grows.is_none());
+                std::future::pending().await
+            }
         }
-        Ok(fetched)
     }
 
-    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
+    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Position> {
         self.positions.get(&(topic.to_owned(), partition)).copied()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use client::FetchedBatch;
 use disk::{Disk, RealDisk};
-use record::{Offset, Timestamp};
+use record::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -401,7 +401,7 @@ fn finish<D: Disk>(
 fn handed_out<S: EventSource>(
     source: &S,
     positions: &BTreeMap<TopicPartition, Position>,
-) -> BTreeMap<TopicPartition, Offset> {
+) -> BTreeMap<TopicPartition, Position> {
     let of = |key: &TopicPartition| Some((key.clone(), source.position(&key.0, key.1)?));
     positions.keys().filter_map(of).collect()
 }

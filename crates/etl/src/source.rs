@@ -43,6 +43,7 @@ pub(crate) trait EventSource: Send {
     /// The next batches; waits until there are some, or positions moved. Cancel safe.
     fn fetch(&mut self) -> impl Future<Output = Result<Vec<FetchedBatch>, EtlError>> + Send;
 
-    /// Everything before this offset was handed out, or is nothing for readers.
-    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Offset>;
+    /// Everything before this offset was handed out, or is nothing for readers. With the leader
+    /// epoch of what lies before it, shown or not.
+    fn position(&self, topic: &str, partition: PartitionIndex) -> Option<Position>;
 }

@@ -7,12 +7,12 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use disk::{File, SimDisk};
 use lake::{Snapshot, TableName};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use record::{LeaderEpoch, PartitionIndex};
+use record::{LeaderEpoch, Offset, PartitionIndex};
 
 use self::reference::{Expected, expect};
 use super::*;
 use crate::fail_point::FailPoints;
-use crate::memory::{MemorySource, MemoryTopic, MemoryTopics, Sent};
+use crate::memory::{MemoryPartition, MemorySource, MemoryTopic, MemoryTopics, Sent};
 use crate::{Ledger, Refusal};
 
 #[path = "reference.rs"]
@@ -142,10 +142,12 @@ impl Rig {
             topic.id = format!("id-of-{name}");
             for (index, records) in partitions.iter().enumerate() {
                 let partition = topic.partitions.entry(PartitionIndex(index as i32)).or_default();
-                let mut rest = records.as_slice();
+                let (mut rest, mut epoch) = (records.as_slice(), 0);
                 while !rest.is_empty() {
                     let (batch, later) = rest.split_at(rest.len().min(1 + random.below(9) as usize));
-                    partition.append(batch);
+                    // Leaders change.
+                    epoch += (random.below(5) == 0) as i32;
+                    partition.append(batch, LeaderEpoch(epoch));
                     rest = later;
                 }
             }
@@ -613,4 +615,45 @@ async fn partitions_may_be_added_while_it_runs() {
     let read = |rig: &Rig, table| rig.ledger().table(table).read;
     assert_eq!((read(&rig, "clickstream"), read(&rig, "iot")), (3 * 40, 2 * 40));
     assert_eq!(rig.ledger().imbalances(), Vec::<String>::new());
+}
+
+/// A page view with the id `id`, `after` milliseconds after the start.
+fn view(id: &str, after: i64) -> Sent {
+    let ts = iso(START + after);
+    let value = format!(r#"{{"event_id":"{id}","url":"/","ts":"{ts}"}}"#);
+    Sent {
+        timestamp: Timestamp(START + after),
+        value: Some(value.into_bytes()),
+    }
+}
+
+/// A marker of a later leader epoch behind the last record must not look like a lost tail.
+#[tokio::test]
+async fn a_marker_may_be_the_last_of_its_epoch() {
+    let mut rig = Rig::of(1, vec![Vec::new()], vec![Vec::new()]);
+    let clickstream = |rig: &mut Rig, append: &dyn Fn(&mut MemoryPartition)| {
+        let topic = rig.topics.topics.get_mut("clickstream").unwrap();
+        append(topic.partitions.get_mut(&PartitionIndex(0)).unwrap());
+    };
+    clickstream(&mut rig, &|partition| {
+        partition.append(&[view("a", 0), view("b", 1)], LeaderEpoch(3));
+        partition.append_hidden(&[view("marker", 1)], LeaderEpoch(4));
+    });
+    rig.run(FailPoints::none()).await.unwrap();
+    let snapshot = Snapshot::open(rig.disk.clone(), "/lake").unwrap();
+    let payload = crate::payload::Payload::parse(snapshot.application().as_str()).unwrap();
+    let committed = payload.sources["clickstream"].partitions[&0].position();
+    let expected = Position {
+        offset: Offset(3),
+        leader_epoch: LeaderEpoch(4),
+    };
+    assert_eq!(committed, expected);
+    clickstream(&mut rig, &|partition| {
+        partition.append(&[view("c", 2)], LeaderEpoch(4));
+        partition.append_hidden(&[view("aborted", 3)], LeaderEpoch(5));
+        partition.append(&[view("d", 4)], LeaderEpoch(5));
+    });
+    rig.run(FailPoints::none()).await.unwrap();
+    let counts = rig.ledger().table("clickstream");
+    assert_eq!((counts.read, counts.written), (4, 4));
 }
