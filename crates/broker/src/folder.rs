@@ -76,11 +76,12 @@ impl<D: Disk> Folder<D> {
         }
         folder.begin()?;
         // Written last: a folder without it is new, whatever else a crash left there. Written always:
-        // a folder that can't be written is noticed now and not at the first record.
+        // a folder that can't be written is noticed now and not at the first record, and names that a
+        // killed process has left are durable before anybody relies on them.
         let text = format!("#\nversion={FORMAT}\ncluster.id={cluster_id}\nnode.id={node_id}\n");
         match folder.replace(META, text.as_bytes()) {
             // What is there can still be read by clients, and space may come back.
-            Err(BrokerError::DiskFull { .. }) if known => {}
+            Err(BrokerError::DiskFull { .. }) if known => folder.sync()?,
             written => written?,
         }
         Ok((folder, left))
@@ -196,6 +197,11 @@ impl<D: Disk> Folder<D> {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             removed => removed.map_err(|e| BrokerError::disk(&path, e))?,
         }
+        self.sync()
+    }
+
+    /// Makes the names in the folder durable.
+    fn sync(&self) -> Result<(), BrokerError> {
         self.disk
             .sync_dir(&self.path)
             .map_err(|e| BrokerError::disk(&self.path, e))

@@ -95,7 +95,7 @@ impl<D: Disk> QuorumStore<D> {
             max_message_bytes: i32::MAX as usize,
             ..Options::default()
         };
-        let (log, recovery) = Partition::open(folder.disk().clone(), path.clone(), options, now, trust)
+        let (mut log, recovery) = Partition::open(folder.disk().clone(), path.clone(), options, now, trust)
             .map_err(|e| failed(&path, e))?;
         if let Some(cut) = &recovery.cut {
             tracing::warn!(
@@ -104,6 +104,9 @@ impl<D: Disk> QuorumStore<D> {
                 "the metadata log ended in an unfinished write; it was cut off"
             );
         }
+        // What a killed process wrote may be in the page cache only, and Raft is about to take it for
+        // remembered: it would acknowledge it without writing it again.
+        log.flush().map_err(|e| failed(&path, e))?;
         let store = Self { log, path };
         let entries = store.read_all()?;
         Ok((store, Restored { hard_state, entries }))

@@ -58,6 +58,41 @@ fn what_was_persisted_survives_a_power_loss() {
 }
 
 #[test]
+fn what_a_killed_process_left_is_durable_before_it_is_relied_on() {
+    let state = |term| HardState {
+        term: Term(term),
+        vote: Some(BrokerId(2)),
+    };
+    let disk = SimDisk::new();
+    let first = folder(&disk);
+    let (mut store, _) = open(&first);
+    store
+        .persist(&first, None, &[entry(1, 1, "a")], Some(state(1)), NOW)
+        .expect("persists");
+    disk.keep_images();
+    let more = [entry(2, 2, "b"), entry(3, 2, "c")];
+    store
+        .persist(&first, None, &more, Some(state(2)), NOW)
+        .expect("persists");
+    for image in disk.take_images() {
+        for room in [None, Some(0)] {
+            let killed = image.after_kill();
+            killed.set_capacity(room);
+            let again = folder(&killed);
+            let seen = match QuorumStore::open(&again, NOW, Trust::SameBoot) {
+                Ok((_, seen)) => seen,
+                // It relies on nothing without space for what it must write to begin with.
+                Err(BrokerError::DiskFull { .. }) if room.is_some() => continue,
+                Err(e) => panic!("{e}"),
+            };
+            let lost = folder(&killed.after_power_loss(|_| 0));
+            let before = image.before();
+            assert_eq!(open(&lost).1, seen, "killed before {before:?}, room {room:?}");
+        }
+    }
+}
+
+#[test]
 fn a_new_leader_replaces_the_tail() {
     let disk = SimDisk::new();
     let first = folder(&disk);
