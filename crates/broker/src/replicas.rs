@@ -364,10 +364,14 @@ impl<D: Disk> Replica<D> {
 
     /// The files, for reading.
     pub(crate) fn log(&self) -> Result<&Partition<D>, Refusal> {
-        match &self.state {
-            State::Online(log) => Ok(log),
-            State::Offline(reason) => Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone())),
-        }
+        let reason = match &self.state {
+            State::Online(log) => match log.offline() {
+                None => return Ok(log),
+                Some(reason) => reason,
+            },
+            State::Offline(reason) => reason,
+        };
+        Err(Refusal::new(ResponseError::KafkaStorageError, reason))
     }
 
     /// Appends batches that clients may write.

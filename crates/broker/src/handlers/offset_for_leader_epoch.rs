@@ -51,9 +51,10 @@ fn partition<D: Disk>(
         .partition(id, index)
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
     let replica = replicas.leader((id, index), asked.current_leader_epoch)?;
+    let log = replica.log()?;
     let wanted = LeaderEpoch(asked.leader_epoch);
     if wanted == replica.leader_epoch() {
         return Ok(Some((wanted, replica.high_watermark())));
     }
-    Ok(replica.log()?.end_offset_for_epoch(wanted))
+    Ok(log.end_offset_for_epoch(wanted))
 }

@@ -1,6 +1,8 @@
 //! Fetch, ListOffsets and OffsetForLeaderEpoch.
 
-use disk::SimDisk;
+use std::path::Path;
+
+use disk::{Disk, File, OpenMode, SimDisk};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
@@ -217,21 +219,39 @@ fn the_end_of_an_epoch_is_told() {
     let epoch = broker.executor.metadata().topic("t").expect("exists").partitions[0]
         .leader_epoch
         .0;
-    let mut end = |epoch| {
-        let partition = OffsetForLeaderPartition::default().with_leader_epoch(epoch);
-        let topic = OffsetForLeaderTopic::default()
-            .with_topic(topic_name("t"))
-            .with_partitions(vec![partition]);
-        let request = OffsetForLeaderEpochRequest::default().with_topics(vec![topic]);
-        let Response::OffsetForLeaderEpoch(response) = broker.ask(4, Request::OffsetForLeaderEpoch(request))
-        else {
-            panic!()
-        };
-        let partition = &response.topics[0].partitions[0];
-        (partition.error_code, partition.leader_epoch, partition.end_offset)
+    assert_eq!(end_of_epoch(&mut broker, epoch), (0, epoch, 2));
+    assert_eq!(end_of_epoch(&mut broker, epoch + 5), (0, -1, -1));
+}
+
+#[test]
+fn the_end_of_an_epoch_is_not_told_of_files_that_cannot_be_used() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("t", &[]);
+    let disk = disk.after_kill();
+    let path = Path::new("/data/1/t-0/partition.metadata");
+    let file = disk.open(path, OpenMode::Write).expect("opens");
+    file.write_all_at(b"damaged", 0).expect("writes");
+    let mut broker = Harness::start(&disk, 2);
+    let epoch = broker.executor.metadata().topic("t").expect("exists").partitions[0]
+        .leader_epoch
+        .0;
+    let storage = ResponseError::KafkaStorageError.code();
+    assert_eq!(end_of_epoch(&mut broker, epoch), (storage, -1, -1));
+}
+
+fn end_of_epoch(broker: &mut Harness, epoch: i32) -> (i16, i32, i64) {
+    let partition = OffsetForLeaderPartition::default().with_leader_epoch(epoch);
+    let topic = OffsetForLeaderTopic::default()
+        .with_topic(topic_name("t"))
+        .with_partitions(vec![partition]);
+    let request = OffsetForLeaderEpochRequest::default().with_topics(vec![topic]);
+    let Response::OffsetForLeaderEpoch(response) = broker.ask(4, Request::OffsetForLeaderEpoch(request))
+    else {
+        panic!()
     };
-    assert_eq!(end(epoch), (0, epoch, 2));
-    assert_eq!(end(epoch + 5), (0, -1, -1));
+    let partition = &response.topics[0].partitions[0];
+    (partition.error_code, partition.leader_epoch, partition.end_offset)
 }
 
 #[test]
