@@ -1,6 +1,6 @@
 //! CreateTopics (19).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::{
     Assignment, ControllerReply, CreateTopics, CreatedTopic, ErrorCode, Millis, NewTopic, Refusal,
@@ -20,10 +20,11 @@ use crate::{Serving, topic_settings};
 /// What the controller is asked for; topics that are named twice are left out.
 pub(crate) fn ask(request: &CreateTopicsRequest, random: &mut dyn FnMut() -> u128) -> CreateTopics {
     let mut topics = Vec::with_capacity(request.topics.len());
+    let times = times_named(request);
     for topic in request
         .topics
         .iter()
-        .filter(|topic| !is_doubled(request, &topic.name))
+        .filter(|topic| times[topic.name.as_str()] == 1)
     {
         topics.push(NewTopic {
             name: topic.name.to_string(),
@@ -60,11 +61,12 @@ pub(crate) fn answer(
         ControllerReply::Refused(refusal) => refusal,
         other => unexpected(&other),
     };
-    let mut doubled = BTreeMap::new();
+    let times = times_named(request);
+    let mut doubled = BTreeSet::new();
     let mut results = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        if is_doubled(request, &topic.name) {
-            if doubled.insert(topic.name.to_string(), ()).is_none() {
+        if times[topic.name.as_str()] > 1 {
+            if doubled.insert(topic.name.as_str()) {
                 let refusal = Refusal::new(
                     ErrorCode::InvalidRequest,
                     "the topic is named twice in the request",
@@ -81,14 +83,12 @@ pub(crate) fn answer(
     CreateTopicsResponse::default().with_topics(results)
 }
 
-fn is_doubled(request: &CreateTopicsRequest, name: &TopicName) -> bool {
-    request
-        .topics
-        .iter()
-        .filter(|topic| topic.name == *name)
-        .take(2)
-        .count()
-        > 1
+fn times_named(request: &CreateTopicsRequest) -> BTreeMap<&str, usize> {
+    let mut times = BTreeMap::new();
+    for topic in &request.topics {
+        *times.entry(topic.name.as_str()).or_default() += 1;
+    }
+    times
 }
 
 fn assignments(topic: &CreatableTopic) -> Vec<Assignment> {

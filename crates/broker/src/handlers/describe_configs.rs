@@ -1,5 +1,7 @@
 //! DescribeConfigs (32): every key of a topic or of a broker, with its default and where it comes from.
 
+use std::collections::BTreeSet;
+
 use cluster::{ConfigType, Metadata, Topic, topic_configs};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -43,7 +45,13 @@ struct Key<'a> {
 
 impl DescribeConfigs<'_> {
     pub(crate) fn answer(&self, request: &DescribeConfigsRequest, version: i16) -> DescribeConfigsResponse {
-        let results = request.resources.iter().map(|resource| {
+        // Each resource once, however often it is named.
+        let mut seen = BTreeSet::new();
+        let resources = request.resources.iter().filter(|resource| {
+            let name = resource.resource_name.as_str();
+            seen.insert((resource.resource_type, name))
+        });
+        let results = resources.map(|resource| {
             let result = DescribeConfigsResult::default()
                 .with_resource_type(resource.resource_type)
                 .with_resource_name(resource.resource_name.clone());
@@ -171,10 +179,13 @@ fn describe(
     request: &DescribeConfigsRequest,
     version: i16,
 ) -> Vec<DescribeConfigsResourceResult> {
-    let wanted = |key: &&Key<'_>| match &resource.configuration_keys {
-        Some(names) if !names.is_empty() => names.iter().any(|name| name.as_str() == key.name),
-        _ => true,
-    };
+    let names: BTreeSet<&str> = resource
+        .configuration_keys
+        .iter()
+        .flatten()
+        .map(StrBytes::as_str)
+        .collect();
+    let wanted = |key: &&Key<'_>| names.is_empty() || names.contains(key.name);
     let text = |text: &str| Some(StrBytes::from_string(text.to_owned()));
     let describe = |key: &Key<'_>| {
         let mut synonyms = Vec::new();

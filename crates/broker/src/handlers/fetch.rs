@@ -3,6 +3,8 @@
 //! Fetch sessions (KIP-227) are answered with session id 0, which tells clients to name all partitions
 //! in every request; an older session id is refused, so that no client relies on what isn't kept.
 
+use std::collections::BTreeSet;
+
 use cluster::Metadata;
 use disk::Disk;
 use kafka_protocol::ResponseError;
@@ -65,10 +67,15 @@ impl<D: Disk> Fetch<'_, D> {
         };
         let mut found = Found::new();
         let mut hint = LeaderHint::new(self.metadata, self.listener);
+        let mut seen = BTreeSet::new();
         for topic in &request.topics {
             let id = self.topic_id(topic, version);
             let mut answers = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
+                // Each partition is read once, however often it is named.
+                if !seen.insert((topic.topic.as_str(), topic.topic_id, partition.partition)) {
+                    continue;
+                }
                 let result = if replica_id >= 0 {
                     Err(Refusal::from(ResponseError::ClusterAuthorizationFailed))
                 } else {
@@ -162,6 +169,8 @@ impl<D: Disk> Fetch<'_, D> {
             .read(from, limit, high_watermark)
             .map_err(|e| read_refusal(&e))?;
         if records.len() > limit && !budget.first {
+            // One batch was read in vain; clients put what they got nothing of first the next time.
+            budget.left = 0;
             return Ok(data);
         }
         if !records.is_empty() {

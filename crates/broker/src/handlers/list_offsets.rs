@@ -1,5 +1,7 @@
 //! ListOffsets (2): offsets by time, and both ends.
 
+use std::collections::BTreeSet;
+
 use cluster::Metadata;
 use disk::Disk;
 use kafka_protocol::ResponseError;
@@ -27,11 +29,18 @@ pub(crate) fn answer<D: Disk>(
     request: &ListOffsetsRequest,
     version: i16,
 ) -> ListOffsetsResponse {
+    let mut seen = BTreeSet::new();
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
             let response =
                 ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
-            match partition(replicas, metadata, topic, asked, version) {
+            let found = if seen.insert((topic.name.as_str(), asked.partition_index)) {
+                partition(replicas, metadata, topic, asked, version)
+            } else {
+                // As Kafka does; a scan for each repetition would keep all others waiting.
+                Err(ResponseError::InvalidRequest.into())
+            };
+            match found {
                 Ok((timestamp, offset, epoch)) => response
                     .with_timestamp(timestamp.0)
                     .with_offset(offset.0)

@@ -1,6 +1,6 @@
 //! Metadata (3): where everything is; may create topics that are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::{Metadata, NewTopic, Partition, Refusal, Topic};
 use kafka_protocol::ResponseError;
@@ -26,7 +26,7 @@ pub(crate) fn to_create(
     if version >= 4 && !request.allow_auto_topic_creation {
         return Vec::new();
     }
-    let mut missing = BTreeMap::new();
+    let mut missing = BTreeSet::new();
     for name in request
         .topics
         .iter()
@@ -34,7 +34,7 @@ pub(crate) fn to_create(
         .filter_map(|topic| topic.name.as_ref())
     {
         if metadata.topic(name).is_none() {
-            missing.insert(name.to_string(), ());
+            missing.insert(name.to_string());
         }
     }
     let new_topic = |name| NewTopic {
@@ -45,7 +45,7 @@ pub(crate) fn to_create(
         assignments: Vec::new(),
         configs: Vec::new(),
     };
-    missing.into_keys().map(new_topic).collect()
+    missing.into_iter().map(new_topic).collect()
 }
 
 /// The answer. `refused` says why topics that this request was to create aren't there; `None` stands
@@ -79,8 +79,11 @@ pub(crate) fn answer(
             .map(|topic| describe(metadata, topic, version))
             .collect()
     } else {
+        // Each topic once, however often it is named.
+        let mut seen = BTreeSet::new();
         let asked = request.topics.iter().flatten();
         asked
+            .filter(|topic| seen.insert((topic.name.as_deref(), topic.topic_id)))
             .map(|topic| find(metadata, topic, version, refused))
             .collect()
     };
