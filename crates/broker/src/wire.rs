@@ -4,6 +4,7 @@
 //! a Produce request stay slices of its frame.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse,
@@ -16,6 +17,10 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+/// Most topics, partitions, configurations and the like that one request may name: as many as a cluster
+/// has partitions, and Kafka's limit for the records of one change.
+const MOST_ENTRIES: usize = 10_000;
 
 /// What the head of a request says; its response is encoded by it. The client id is left out: it would
 /// be a slice of the frame, and a frame that only its records refer to need not be copied.
@@ -67,6 +72,16 @@ pub enum WireError {
         version: i16,
         /// What the codec says.
         reason: String,
+    },
+    /// More than one request may ask for; it would keep all others waiting.
+    #[error(
+        "a {api:?} request names {entries} things, at most {MOST_ENTRIES} are served at once; ask in parts"
+    )]
+    TooMany {
+        /// Which API.
+        api: ApiKey,
+        /// What it names, as often as it does.
+        entries: usize,
     },
     /// A response can't be expressed in the version that was asked for; a defect of ours.
     #[error("a {api:?} response of version {version} can't be written: {reason}")]
@@ -199,12 +214,62 @@ pub fn decode(mut frame: Bytes) -> Result<(Head, Request), WireError> {
     let header = RequestHeader::decode(&mut frame, api.request_header_version(version))
         .map_err(|reason| malformed(reason.to_string()))?;
     let request = decode_body(api, version, &mut frame).map_err(malformed)?;
+    let entries = entries(&request);
+    if entries > MOST_ENTRIES {
+        return Err(WireError::TooMany { api, entries });
+    }
     let head = Head {
         api,
         version,
         correlation_id: header.correlation_id,
     };
     Ok((head, request))
+}
+
+/// How many things a request names. Each costs time or room in the response, whatever its bytes are.
+fn entries(request: &Request) -> usize {
+    match request {
+        Request::UnknownApiVersions
+        | Request::ApiVersions(_)
+        | Request::InitProducerId(_)
+        | Request::DescribeCluster(_) => 1,
+        Request::Produce(request) => {
+            let topics = request.topic_data.iter();
+            topics.map(|topic| 1 + topic.partition_data.len()).sum()
+        }
+        Request::Fetch(request) => request
+            .topics
+            .iter()
+            .map(|topic| 1 + topic.partitions.len())
+            .sum(),
+        Request::ListOffsets(request) => request
+            .topics
+            .iter()
+            .map(|topic| 1 + topic.partitions.len())
+            .sum(),
+        Request::OffsetForLeaderEpoch(request) => request
+            .topics
+            .iter()
+            .map(|topic| 1 + topic.partitions.len())
+            .sum(),
+        Request::Metadata(request) => request.topics.as_ref().map_or(1, Vec::len),
+        Request::FindCoordinator(request) => request.coordinator_keys.len(),
+        Request::DeleteTopics(request) => request.topics.len() + request.topic_names.len(),
+        Request::CreateTopics(request) => {
+            let of = |topic: &CreatableTopic| {
+                let replicas: usize = topic.assignments.iter().map(|a| 1 + a.broker_ids.len()).sum();
+                1 + replicas + topic.configs.len()
+            };
+            request.topics.iter().map(of).sum()
+        }
+        Request::DescribeConfigs(request) => {
+            let keys = |keys: &Option<Vec<_>>| keys.as_ref().map_or(0, Vec::len);
+            let resources = request.resources.iter();
+            resources
+                .map(|resource| 1 + keys(&resource.configuration_keys))
+                .sum()
+        }
+    }
 }
 
 /// The correlation id stands at the same place in every version of the header.

@@ -186,3 +186,22 @@ pub(crate) fn mutate(frame: &[u8], random: &mut impl RngCore) -> Bytes {
     }
     Bytes::from(bytes)
 }
+
+#[test]
+fn a_request_names_at_most_as_much_as_a_cluster_holds() {
+    let ask = |count| {
+        let names = vec!["t"; count];
+        decode(samples::frame(
+            ApiKey::Metadata,
+            12,
+            1,
+            &samples::metadata(&names, false),
+        ))
+    };
+    assert!(ask(10_000).is_ok());
+    let refused = ask(10_001).expect_err("refused").to_string();
+    assert_eq!(
+        refused,
+        "a Metadata request names 10001 things, at most 10000 are served at once; ask in parts"
+    );
+}
