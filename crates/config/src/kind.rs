@@ -53,7 +53,7 @@ impl fmt::Display for Kind {
             Self::Text => write!(f, "a text"),
             Self::Topic => write!(f, "a topic name (up to 249 letters, digits, '.', '_' and '-')"),
             Self::ClusterId => write!(f, "a cluster id (up to 64 letters, digits, '_' and '-')"),
-            Self::Folder => write!(f, "a folder"),
+            Self::Folder => write!(f, "a folder, written out without `~` and variables"),
             Self::Address => write!(f, "an IP address such as 127.0.0.1"),
             Self::Servers => write!(f, "servers such as localhost:19092,localhost:29092"),
             Self::Master => write!(f, "a Spark master such as spark://spark-master:7077 or local[*]"),
@@ -72,7 +72,9 @@ impl Kind {
     #[must_use]
     pub fn takes(self, text: &str) -> bool {
         match self {
-            Self::Text | Self::Folder => !text.is_empty() && !text.contains('\0'),
+            Self::Text => !text.is_empty() && !text.contains('\0'),
+            // What a shell would replace, nobody replaces here: it would become a folder of that name.
+            Self::Folder => Self::Text.takes(text) && !text.starts_with(['~', '$']),
             Self::Topic => is_topic(text),
             Self::ClusterId => {
                 let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');

@@ -117,6 +117,7 @@ fn pattern(kind: Kind) -> Option<&'static str> {
         Kind::Topic => Some("^[A-Za-z0-9._-]{1,249}$"),
         Kind::ClusterId => Some("^[A-Za-z0-9_-]{1,64}$"),
         Kind::Memory => Some("^[0-9]+ *([kK]|[mM]|[gG]|[tT])[bB]?$"),
+        Kind::Folder => Some("^[^~$]"),
         Kind::Master => Some("^(spark://|k8s://|local|yarn)"),
         _ => None,
     }
