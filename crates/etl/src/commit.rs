@@ -106,9 +106,7 @@ impl<D: Disk> Job<D> {
                 .ends
                 .iter()
                 .filter(|((topic, _), _)| *topic == table.declaration.topic);
-            let ends: BTreeMap<_, _> = of_topic
-                .map(|((_, partition), end)| (*partition, end.0))
-                .collect();
+            let ends: BTreeMap<_, _> = of_topic.map(|((_, partition), end)| (*partition, *end)).collect();
             table.advance(&ends, now);
         }
         let sources = &self.sources;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use client::FetchedBatch;
-use record::{PartitionIndex, Timestamp};
+use record::{Offset, PartitionIndex, Timestamp};
 
 use crate::EtlError;
 use crate::declaration::{SourceDeclaration, micros};
@@ -187,16 +187,12 @@ impl SourceTable {
     /// Ends an epoch: partitions wake or fall idle, and the watermark moves.
     pub(crate) fn advance(
         &mut self,
-        ends: &BTreeMap<PartitionIndex, i64>,
+        ends: &BTreeMap<PartitionIndex, Offset>,
         now: Timestamp,
     ) -> Option<EventTime> {
         let idle_after_ms = micros(self.declaration.idle_after) / 1000;
         for (&partition, state) in &self.partitions {
-            let activity = match ends.get(&partition) {
-                _ if state.epoch.read > 0 => Activity::Read,
-                Some(&end) if end <= state.position.offset.0 => Activity::AtEnd,
-                _ => Activity::Unknown,
-            };
+            let activity = Activity::of(&state.epoch, state.position.offset, ends.get(&partition).copied());
             self.watermark.saw(partition, activity, idle_after_ms, now);
         }
         let delay = self.delay();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use record::{PartitionIndex, Timestamp};
+use record::{Offset, PartitionIndex, Timestamp};
 
 use crate::event_time::EventTime;
+use crate::ledger::Counts;
 
 /// How far event time has come in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,12 +41,26 @@ pub(crate) struct PartitionProgress {
 /// What one epoch saw of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activity {
-    /// It gave records.
+    /// It gave events that move its watermark.
     Read,
-    /// It gave none and is known to hold none beyond the position.
+    /// It gave no such event and is known to hold none beyond the position.
     AtEnd,
     /// It gave none, but may hold some: behind, or its leader is away.
     Unknown,
+}
+
+impl Activity {
+    /// What the epoch's counts say, the position after it and the planned end, where it is known.
+    ///
+    /// Malformed and future events move no watermark, so a partition that gives nothing else is as
+    /// good as silent: else a single broken producer would hold the table's watermark for ever.
+    pub(crate) fn of(epoch: &Counts, position: Offset, end: Option<Offset>) -> Self {
+        match end {
+            _ if epoch.read > epoch.malformed + epoch.future => Self::Read,
+            Some(end) if end <= position => Self::AtEnd,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// The watermark of a source table: the minimum over its partitions that are not idle. It never goes back.

@@ -2,13 +2,14 @@
 //! that are idle after 60 s, in lines of text. Times are seconds. What happens begins with `>`:
 //!
 //!     > 0: 130 200 filtered       partition 0 gets an event of 130, with the record's timestamp 200
-//!     > end at 40: 0 read, 1 at end, 2 unknown     the epoch ends at wall clock 40
+//!     > end at 40: 0 read; 1 at end; 2 unknown     the epoch ends at wall clock 40
 //!
 //! and is answered by a line with `=`.
 
-use record::{PartitionIndex, Timestamp};
+use record::{Offset, PartitionIndex, Timestamp};
 
 use super::*;
+use crate::ledger::Counts;
 use crate::watermark::{Activity, TableWatermark};
 
 const SECOND: i64 = 1_000_000;
@@ -52,14 +53,21 @@ impl Story {
     fn end(&mut self, line: &str) -> String {
         let (now, partitions) = line.split_once(": ").unwrap();
         let now = Timestamp(now.parse::<i64>().unwrap() * 1000);
-        for partition in partitions.split(", ") {
+        for partition in partitions.split("; ") {
             let (index, activity) = partition.split_once(' ').unwrap();
-            let activity = match activity {
-                "read" => Activity::Read,
-                "at end" => Activity::AtEnd,
-                "unknown" => Activity::Unknown,
+            // Records at offsets 0 to 9, and where the plan says that the partition ends.
+            let (given, end): (&[Verdict], _) = match activity {
+                "read" => (&[Verdict::Malformed, Verdict::Written], Some(10)),
+                "late" => (&[Verdict::Late], Some(10)),
+                "at end" => (&[], Some(10)),
+                "malformed" => (&[Verdict::Malformed], Some(10)),
+                "malformed and future, behind" => (&[Verdict::Malformed, Verdict::Future], Some(11)),
+                "unknown" => (&[], None),
                 other => panic!("{other}"),
             };
+            let mut counts = Counts::default();
+            given.iter().for_each(|&verdict| counts.count(verdict));
+            let activity = Activity::of(&counts, Offset(10), end.map(Offset));
             self.table
                 .saw(PartitionIndex(index.parse().unwrap()), activity, 60_000, now);
         }
