@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use disk::{Disk, File};
-use lake::{LakeError, Writer};
+use lake::{LakeError, Locks, Writer};
 use record::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
 use crate::declaration::TableDeclaration;
@@ -42,13 +42,17 @@ pub(crate) fn lake_time(now: Timestamp) -> jiff::Timestamp {
 }
 
 impl<D: Disk> OpenLake<D> {
-    /// Opens or creates the lake.
-    pub(crate) fn open(disk: D, settings: &Settings, now: Timestamp, random: u128) -> Result<Self, EtlError> {
+    /// Takes the lake's locks, which the ETL holds until it ends.
+    pub(crate) fn lock(disk: D, settings: &Settings) -> Result<Locks<D>, EtlError> {
         let mut options =
             lake::Options::new(&settings.datalake_root, &settings.checkpoint_root, &settings.job);
         options.retain = settings.retain;
-        let options = settings.fail_points.in_lake(options);
-        let writer = Writer::open(disk, options, lake_time(now), random)?;
+        Ok(Locks::take(disk, settings.fail_points.in_lake(options))?)
+    }
+
+    /// Opens or creates the lake.
+    pub(crate) fn open(locks: &Locks<D>, now: Timestamp, random: u128) -> Result<Self, EtlError> {
+        let writer = Writer::open_under(locks, lake_time(now), random)?;
         let application = &writer.newest().application;
         let payload = if application.is_null() {
             None

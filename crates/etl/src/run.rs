@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use client::FetchedBatch;
 use disk::{Disk, RealDisk};
+use lake::Locks;
 use record::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -120,7 +121,8 @@ fn random() -> Result<u128, EtlError> {
     Ok(u128::from_le_bytes(bytes))
 }
 
-/// Runs sessions, one after the other, until one is stopped or fails for good.
+/// Runs sessions, one after the other, until one is stopped or fails for good. The lake's locks
+/// outlive them: nobody else may write while this ETL waits.
 pub(crate) async fn drive<D: Disk, S: EventSource>(
     disk: D,
     settings: Settings,
@@ -132,6 +134,7 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
     check_tables(&settings.tables)?;
     settings.check()?;
     let mut backoff = Backoff(FIRST_PAUSE);
+    let mut locks = None;
     loop {
         let began = Instant::now();
         let session = Session {
@@ -139,7 +142,7 @@ pub(crate) async fn drive<D: Disk, S: EventSource>(
             settings: settings.clone(),
             world: world.clone(),
         };
-        let error = match session.run(&mut source, &mut stop, &mut tell).await {
+        let error = match session.run(&mut locks, &mut source, &mut stop, &mut tell).await {
             Err(error) if error.is_retriable() => error,
             done => return done,
         };
@@ -217,12 +220,13 @@ struct Session<D: Disk> {
 impl<D: Disk> Session<D> {
     async fn run<S: EventSource>(
         self,
+        locks: &mut Option<Locks<D>>,
         source: &mut S,
         stop: &mut watch::Receiver<bool>,
         tell: &mut (impl FnMut(Event) + Send),
     ) -> Result<(), EtlError> {
         let job = tokio::select! {
-            job = self.open(source, tell) => job?,
+            job = self.open(locks, source, tell) => job?,
             () = stopping(stop) => return Ok(()),
         };
         source.assign(&job.positions());
@@ -267,15 +271,23 @@ impl<D: Disk> Session<D> {
     }
 
     /// Opens the lake, looks at the topics, and restores the state. The lake stays locked while
-    /// brokers or topics are waited for.
+    /// brokers, topics or room on the disk are waited for.
     async fn open<S: EventSource>(
         &self,
+        locks: &mut Option<Locks<D>>,
         source: &mut S,
         tell: &mut (impl FnMut(Event) + Send),
     ) -> Result<Job<D>, EtlError> {
         let (disk, settings) = (self.disk.clone(), self.settings.clone());
         let (now, random) = ((self.world.now)(), (self.world.random)()?);
-        let lake = blocking(move || OpenLake::open(disk, &settings, now, random)).await??;
+        let locks = match locks {
+            Some(held) => held.clone(),
+            None => {
+                let taken = blocking(move || OpenLake::lock(disk, &settings)).await??;
+                locks.insert(taken).clone()
+            }
+        };
+        let lake = blocking(move || OpenLake::open(&locks, now, random)).await??;
         let mut backoff = Backoff(FIRST_PAUSE);
         let cluster = loop {
             match self.look(source, &lake).await {

@@ -427,6 +427,13 @@ async fn ended_at_steps_of_the_disk() {
     }
 }
 
+/// Whoever else wants to write is refused.
+fn assert_locked(rig: &Rig) {
+    let locked = OpenLake::lock(rig.disk.clone(), &rig.settings);
+    let message = locked.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(message.contains("there can be only one"), "{message:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_is_waited_for() {
     let rig = Rig::new(3, 60);
@@ -434,7 +441,10 @@ async fn a_full_disk_is_waited_for() {
     let disk = rig.disk.clone();
     let began = Instant::now();
     let room = async {
-        sleep(Duration::from_secs(60)).await;
+        for _ in 0..20 {
+            sleep(Duration::from_secs(3)).await;
+            assert_locked(&rig);
+        }
         disk.set_capacity(None);
     };
     let (ran, ()) = tokio::join!(rig.run(FailPoints::none()), room);
@@ -450,7 +460,7 @@ async fn a_full_disk_is_waited_for() {
 async fn a_second_etl_stops() {
     let rig = Rig::new(4, 20);
     rig.run(FailPoints::none()).await.unwrap();
-    let lake = OpenLake::open(rig.disk.clone(), &rig.settings, Timestamp(START), 1).unwrap();
+    let lake = OpenLake::lock(rig.disk.clone(), &rig.settings).unwrap();
     let message = rig.run(FailPoints::none()).await.unwrap_err().to_string();
     assert!(message.contains("there can be only one"), "{message}");
     drop(lake);
