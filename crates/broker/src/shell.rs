@@ -5,6 +5,7 @@ mod connection;
 mod executor_thread;
 mod frame;
 mod handshake;
+mod memory;
 mod peer_link;
 mod peer_listener;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::connection::Connection;
 use super::executor_thread::{Submission, Submissions};
+use super::memory::Memory;
 use crate::{Input, Limits};
 
 /// What the connections of one listener share.
@@ -20,7 +21,7 @@ impl ClientListener {
     /// Accepts until the task is dropped.
     pub(crate) async fn run(self, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(self.limits.connections));
-        let memory = Arc::new(Semaphore::new(self.limits.buffered_bytes));
+        let memory = Memory::new(self.limits.buffered_bytes);
         let limits = Arc::new(self.limits);
         let mut last = 0;
         loop {

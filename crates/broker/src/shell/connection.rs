@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -12,11 +12,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::executor_thread::{Answer, Submission, Submissions};
-use super::frame::{BEGUN, FrameError, FrameReader};
+use super::frame::{FrameError, FrameReader};
+use super::memory::{Memory, Share};
 use crate::{Head, Input, Limits, RequestId, WireError, decode, encode, peek};
 
 /// Responses are written together up to so many bytes.
 const WRITE: usize = 256 * 1024;
+/// What a request of few bytes may become when it is decoded. Records are not decoded.
+const EXPANSION: usize = 32;
 /// A buffer that grew beyond this is given back.
 const KEEP: usize = 1024 * 1024;
 
@@ -25,7 +28,7 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) address: SocketAddr,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) memory: Arc<Semaphore>,
+    pub(crate) memory: Memory,
     pub(crate) submissions: Submissions,
 }
 
@@ -36,7 +39,7 @@ struct Due {
     /// Held until the response is written: one Fetch at a time, so that a client which reads slowly
     /// can't have many large responses waiting.
     _fetch: Option<OwnedSemaphorePermit>,
-    _memory: Option<OwnedSemaphorePermit>,
+    _memory: Share,
 }
 
 /// Why a connection ended.
@@ -88,12 +91,14 @@ impl Connection {
         };
         let mut serial = 0;
         while let Some(len) = reader.head(limit).await? {
-            // Memory is reserved for those only who send; a length alone can't keep others out.
-            reader.begun(len).await?;
-            let memory = self.reserve(len).await?;
-            let (head, body) = decode(reader.body(len).await?)?;
+            let mut memory = self.memory.share();
+            let (head, body) = decode(self.body(&mut reader, len, &mut memory).await?)?;
             let fetch = match head.api {
-                ApiKey::Fetch => fetches.clone().acquire_owned().await.ok(),
+                ApiKey::Fetch => {
+                    // It may wait for long, and must not keep others out meanwhile.
+                    memory.shrink_to(len);
+                    fetches.clone().acquire_owned().await.ok()
+                }
                 _ => None,
             };
             serial += 1;
@@ -124,13 +129,27 @@ impl Connection {
         Ok(())
     }
 
-    async fn reserve(&self, len: usize) -> Result<Option<OwnedSemaphorePermit>, ConnectionError> {
-        if len <= BEGUN {
-            return Ok(None);
+    /// Reads a frame. Memory is taken for what has come and as much again: neither a length alone nor
+    /// half a frame can keep others out.
+    async fn body(
+        &self,
+        reader: &mut FrameReader,
+        len: usize,
+        memory: &mut Share,
+    ) -> Result<Bytes, ConnectionError> {
+        let mut frame = reader.begin(len).await?;
+        let weight = match peek(frame.first()) {
+            Some((key, _)) if key == ApiKey::Produce as i16 => 1,
+            _ => EXPANSION,
+        };
+        loop {
+            let next = frame.next_len();
+            memory.grow_to(next.saturating_mul(weight)).await;
+            if next == len {
+                return Ok(reader.finish(frame).await?);
+            }
+            reader.fill(&mut frame, next).await?;
         }
-        let bytes = u32::try_from(len.min(self.limits.buffered_bytes)).unwrap_or(u32::MAX);
-        let permit = self.memory.clone().acquire_many_owned(bytes).await;
-        permit.map(Some).map_err(|_| ConnectionError::Stopping)
     }
 
     async fn write(

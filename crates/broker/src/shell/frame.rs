@@ -5,14 +5,12 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// What is asked of the socket at once; small frames that arrive together are cut from one block.
 const BLOCK: usize = 16 * 1024;
-/// A frame counts as begun once so much of it is there.
-pub(crate) const BEGUN: usize = 64 * 1024;
-/// Room that is made for a large frame before its bytes are there: a length alone costs nothing more.
-const FIRST_ROOM: usize = 1024 * 1024;
+/// So much of a frame is read before room is made for more of it.
+const BEGUN: usize = 64 * 1024;
 
 /// Why no further frame comes.
 #[derive(Debug, thiserror::Error)]
@@ -56,12 +54,19 @@ impl FrameReader {
     /// The next frame without its length; `None` where the other side closed between two frames.
     pub(crate) async fn next(&mut self, limit: usize) -> Result<Option<Bytes>, FrameError> {
         match self.head(|_| limit).await? {
-            Some(len) => self.body(len).await.map(Some),
+            Some(len) => {
+                let mut frame = self.begin(len).await?;
+                while frame.next_len() < len {
+                    let next = frame.next_len();
+                    self.fill(&mut frame, next).await?;
+                }
+                self.finish(frame).await.map(Some)
+            }
             None => Ok(None),
         }
     }
 
-    /// The length of the next frame, whose [`FrameReader::body`] must be taken then; `None` where the
+    /// The length of the next frame, which must be taken by [`FrameReader::begin`] then; `None` where the
     /// other side closed between two frames.
     ///
     /// `limit` says, from the first four bytes of the frame, how long it may be.
@@ -84,28 +89,62 @@ impl FrameReader {
         })?
     }
 
-    /// Waits until this much of the frame is there, at most [`BEGUN`] bytes: the sender means it.
-    pub(crate) async fn begun(&mut self, len: usize) -> Result<(), FrameError> {
+    /// Reads the first bytes of a frame, at most [`BEGUN`].
+    pub(crate) async fn begin(&mut self, len: usize) -> Result<HalfFrame, FrameError> {
+        let mut frame = HalfFrame {
+            bytes: BytesMut::new(),
+            len,
+            time: self.complete,
+        };
         let enough = len.min(BEGUN);
-        let begin = async {
+        let buffered = async {
             while self.buffer.len() < enough {
-                self.buffer.reserve(BLOCK);
+                self.buffer.reserve(BLOCK.min(enough - self.buffer.len()));
                 if self.stream.read_buf(&mut self.buffer).await? == 0 {
                     return Err(cut_short());
                 }
             }
             Ok(())
         };
-        let seconds = self.complete.as_secs();
-        let begun = timeout(self.complete, begin).await;
-        begun.map_err(|_| FrameError::Slow { len, seconds })?
+        frame.within(buffered).await?;
+        // A large frame gets a block of its own, so that its records can be changed in place.
+        frame.bytes = if len <= BLOCK {
+            self.buffer.split_to(len)
+        } else {
+            let buffered = self.buffer.len().min(len);
+            let bytes = BytesMut::from(&self.buffer[..buffered]);
+            self.buffer.advance(buffered);
+            bytes
+        };
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        Ok(frame)
     }
 
-    /// The frame after its head.
-    pub(crate) async fn body(&mut self, len: usize) -> Result<Bytes, FrameError> {
-        let seconds = self.complete.as_secs();
-        let body = timeout(self.complete, self.read_body(len)).await;
-        body.map_err(|_| FrameError::Slow { len, seconds })?
+    /// Reads on until so much of the frame is there.
+    pub(crate) async fn fill(&mut self, frame: &mut HalfFrame, len: usize) -> Result<(), FrameError> {
+        let mut bytes = std::mem::take(&mut frame.bytes);
+        bytes.reserve(len - bytes.len());
+        let filled = async {
+            while bytes.len() < len {
+                let mut rest = (&mut self.stream).take((len - bytes.len()) as u64);
+                if rest.read_buf(&mut bytes).await? == 0 {
+                    return Err(cut_short());
+                }
+            }
+            Ok(())
+        };
+        frame.within(filled).await?;
+        frame.bytes = bytes;
+        Ok(())
+    }
+
+    /// The rest of the frame.
+    pub(crate) async fn finish(&mut self, mut frame: HalfFrame) -> Result<Bytes, FrameError> {
+        let len = frame.len;
+        self.fill(&mut frame, len).await?;
+        Ok(frame.bytes.freeze())
     }
 
     /// Waits until the other side closes, or writes where nothing is to be written.
@@ -148,40 +187,33 @@ impl FrameReader {
         self.buffer.advance(4);
         Ok(Some(len))
     }
+}
 
-    async fn read_body(&mut self, len: usize) -> Result<Bytes, FrameError> {
-        if len <= BLOCK {
-            while self.buffer.len() < len {
-                self.buffer.reserve(len - self.buffer.len());
-                if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                    return Err(cut_short());
-                }
-            }
-            let frame = self.buffer.split_to(len).freeze();
-            if self.buffer.is_empty() {
-                self.buffer = BytesMut::new();
-            }
-            return Ok(frame);
-        }
-        // A large frame gets a block of its own, so that its records can be changed in place.
-        let mut frame = BytesMut::with_capacity(len.min(FIRST_ROOM));
-        let buffered = self.buffer.len().min(len);
-        frame.extend_from_slice(&self.buffer[..buffered]);
-        self.buffer.advance(buffered);
-        if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
-        }
-        while frame.len() < len {
-            let missing = len - frame.len();
-            if frame.capacity() == frame.len() {
-                frame.reserve(missing.min(frame.len()));
-            }
-            let mut rest = (&mut self.stream).take(missing as u64);
-            if rest.read_buf(&mut frame).await? == 0 {
-                return Err(cut_short());
-            }
-        }
-        Ok(frame.freeze())
+/// The beginning of a frame.
+pub(crate) struct HalfFrame {
+    bytes: BytesMut,
+    len: usize,
+    /// How much longer its bytes may take to come.
+    time: Duration,
+}
+
+impl HalfFrame {
+    /// What has come.
+    pub(crate) fn first(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How much of it is to be there next: twice of what is, until it is whole.
+    pub(crate) fn next_len(&self) -> usize {
+        self.len.min(self.bytes.len().saturating_mul(2))
+    }
+
+    async fn within(&mut self, read: impl Future<Output = Result<(), FrameError>>) -> Result<(), FrameError> {
+        let began = Instant::now();
+        let (len, seconds) = (self.len, self.time.as_secs());
+        let read = timeout(self.time, read).await;
+        self.time = self.time.saturating_sub(began.elapsed());
+        read.map_err(|_| FrameError::Slow { len, seconds })?
     }
 }
 

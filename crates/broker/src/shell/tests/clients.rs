@@ -118,14 +118,16 @@ async fn garbage_huge_lengths_and_half_frames_end_only_their_connection() {
 async fn half_frames_keep_nobody_out() {
     let folder = tempdir().expect("a folder");
     let limits = Limits {
-        buffered_bytes: 1 << 20,
+        buffered_bytes: 4 << 20,
         ..Limits::default()
     };
     let broker = start_one(folder.path(), limits).await;
     let mut halves = Vec::new();
     for _ in 0..20 {
         let mut client = Client::connect(broker.addresses.clients).await;
-        let half = [&(8_i32 << 20).to_be_bytes()[..], &[0, 0, 0, 9, 0, 0, 0, 1]].concat();
+        let mut half = [&(8_i32 << 20).to_be_bytes()[..], &[0, 0, 0, 9, 0, 0, 0, 1]].concat();
+        // More than is read before memory is taken.
+        half.resize(70_000, 0);
         client.stream.write_all(&half).await.expect("sent");
         halves.push(client);
     }
