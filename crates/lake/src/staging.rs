@@ -232,7 +232,7 @@ impl<D: Disk> StagedFile<D> {
     /// Finishes the file: its content is durable now, and the next commit will name it.
     ///
     /// # Errors
-    /// If it can't be synced.
+    /// If it can't be synced. The file is lost then, and its attempt with it, but not the writer.
     pub fn finish(self, rows: u64) -> Result<(), LakeError> {
         self.file
             .sync_data()

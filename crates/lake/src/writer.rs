@@ -23,8 +23,9 @@ mod tests;
 /// it is dropped, and longer where its process keeps the [`Locks`].
 ///
 /// An error leaves the writer usable unless it says otherwise: what was staged is given up, and
-/// the next [`Writer::begin`] starts afresh. After an error that leaves in doubt what is durable,
-/// every call is refused with [`LakeError::Stopped`]; a new writer finds out.
+/// the next [`Writer::begin`] starts afresh. After an error of its own calls that leaves in doubt
+/// what is durable ([`LakeError::Sync`]), or whose lake this is, every call is refused with
+/// [`LakeError::Stopped`]; a new writer finds out.
 pub struct Writer<D: Disk> {
     disk: D,
     options: Options,
@@ -128,14 +129,15 @@ impl<D: Disk> Writer<D> {
             staging::remove_attempt(&self.disk, &self.layout, &self.state, earlier)?;
         }
         self.attempt = Some(attempt);
-        Staging::begin(
+        let begun = Staging::begin(
             self.disk.clone(),
             self.options.clone(),
             self.layout.clone(),
             self.state.clone(),
             attempt,
             self.head.commit.state.clone(),
-        )
+        );
+        self.or_stop(begun)
     }
 
     /// Makes a commit of what was staged. When it returns, the commit is durable: snapshot readers
@@ -253,14 +255,15 @@ impl<D: Disk> Writer<D> {
         let made = collect::snapshot_if_due(&self.disk, &self.options, &self.layout, &self.head, &listing);
         let snapshot = self.or_stop(made)?;
         self.retained.expire(now, self.options.retain);
-        let mut collected = collect::delete_unretained(
+        let deleted = collect::delete_unretained(
             &self.disk,
             &self.options,
             &self.layout,
             &self.state,
             &self.retained,
             self.attempt,
-        )?;
+        );
+        let mut collected = self.or_stop(deleted)?;
         collected.snapshot = snapshot;
         Ok(collected)
     }

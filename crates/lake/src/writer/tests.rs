@@ -485,6 +485,44 @@ fn a_step_that_fails_once_can_be_tried_again() {
     }
 }
 
+/// The writer itself stops after every sync of its own that fails; a staged file that can't be
+/// synced is given up with its attempt, which leaves nothing in doubt.
+#[test]
+fn a_sync_that_fails_stops_the_writer_but_not_for_a_staged_file() {
+    let failing = |what: fn(&mut Writer<SimDisk>) -> Result<(), LakeError>| {
+        let disk = lake_with(2);
+        let mut stopped_by = Vec::new();
+        for step in 1.. {
+            let disk = disk.after_kill();
+            let mut options = options();
+            options.retain = Duration::ZERO;
+            options.snapshot_every = 1;
+            let mut writer = Writer::open(disk.clone(), options, at(0), 8).unwrap();
+            disk.fail_step(disk.steps() + step, ErrorKind::StorageFull);
+            match what(&mut writer) {
+                Ok(()) => return stopped_by,
+                Err(LakeError::Sync { path, .. }) => {
+                    let stopped = matches!(writer.publish(), Err(LakeError::Stopped));
+                    stopped_by.push((path.to_string_lossy().into_owned(), stopped));
+                }
+                Err(e) => assert!(e.is_disk_full(), "{e}"),
+            }
+        }
+        unreachable!("some step is the last one")
+    };
+    let begin = failing(|writer| writer.begin(AttemptId(9)).map(|_| ()));
+    assert_eq!(begin, [("/lake/staging".to_owned(), true)]);
+    let collect = failing(|writer| writer.collect(at(0)).map(|_| ()));
+    let snapshot = "/lake/staging/00000000000000000003.snapshot.json";
+    let log = "/lake/log";
+    assert_eq!(collect, [snapshot, log, log].map(|path| (path.to_owned(), true)));
+    let state_file = failing(|writer| {
+        let mut staging = writer.begin(AttemptId(9))?;
+        write(staging.state_file("count")?, "9")
+    });
+    assert_eq!(state_file[1..], [(state(9), false)]);
+}
+
 #[test]
 fn a_commit_that_is_there_already_stops_the_writer_for_good() {
     let disk = lake_with(1);
