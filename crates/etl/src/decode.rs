@@ -19,6 +19,10 @@ use crate::shard::{KeyHash, KeyHasher};
 /// optimisation takes 40 KB of stack a level.
 const MAX_DEPTH: usize = 32;
 
+/// A value of a text column may be so long: what is a thousand times its neighbours would be held
+/// in every window and state file.
+const MAX_TEXT: usize = 1 << 20;
+
 /// Why a record does not fit the declaration; shown in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Malformed(pub String);
@@ -182,6 +186,14 @@ impl Decoder {
                 ColumnType::Double => "a number",
             };
             return Err(Malformed(format!("`{name}` is not {expected}")));
+        }
+        let too_long = |slot: &Slot| match slot {
+            Slot::Text(range) | Slot::Scratch(range) => range.len() > MAX_TEXT,
+            _ => false,
+        };
+        if let Some(long) = self.slots.iter().position(too_long) {
+            let name = &self.columns[long].name;
+            return Err(Malformed(format!("`{name}` is longer than {MAX_TEXT} bytes")));
         }
         let name = &self.columns[self.event_time].name;
         let event_time = match value(&self.slots[self.event_time], text, &self.scratch) {

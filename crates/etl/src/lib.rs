@@ -29,6 +29,7 @@
 //! | text for an int or double column (`"-50"`, `"21.5"`, `"NaN"`) | null, or the number | malformed |
 //! | single quotes, trailing garbage, a byte order mark | accepted | malformed |
 //! | text that is no JSON object, invalid UTF-8, no value | a row of nulls | malformed |
+//! | a text longer than 1 MiB for a text column | accepted | malformed |
 //! | nested deeper than 32 | accepted to 1,000 | malformed |
 //! | one-digit month, day, hour, minute, second | accepted | the same |
 //! | a fraction finer than a microsecond | cut | the same |

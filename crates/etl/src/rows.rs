@@ -132,7 +132,7 @@ pub(crate) fn derived_rows(
         by_day.entry(EventTime(row.start).day()).or_default().push(row);
     }
     let width = micros(declaration.window);
-    let batch = |rows: Vec<&WindowRow>| {
+    let batch = |rows: &[&WindowRow]| {
         let times = |values: Vec<i64>| -> ArrayRef {
             Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
         };
@@ -157,7 +157,10 @@ pub(crate) fn derived_rows(
     };
     by_day
         .into_iter()
-        .map(|(day, rows)| Ok((day, vec![batch(rows)?])))
+        .map(|(day, rows)| {
+            let batches = cut(&rows, BATCH_BYTES, |row| row.text_bytes()).map(batch);
+            Ok((day, batches.collect::<Result<_, _>>()?))
+        })
         .collect()
 }
 
@@ -177,8 +180,28 @@ pub(crate) fn quarantine_schema() -> SchemaRef {
     ]))
 }
 
-/// Bytes of one record batch of quarantined records: Arrow's columns end at 2 GiB.
-const QUARANTINE_BATCH: usize = 256 << 20;
+/// Bytes of one record batch: Arrow's columns of text end at 2 GiB.
+pub(crate) const BATCH_BYTES: usize = 256 << 20;
+
+/// Cuts rows into record batches of at most so many bytes, or of one row.
+pub(crate) fn cut<'a, T>(
+    rows: &'a [T],
+    max_bytes: usize,
+    bytes: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = &'a [T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut held = 0_usize;
+        let fits = rest.iter().take_while(|row| {
+            held = held.saturating_add(bytes(row));
+            held <= max_bytes
+        });
+        let fits = fits.count().max(1);
+        let (now, later) = rest.split_at_checked(fits)?;
+        rest = later;
+        Some(now)
+    })
+}
 
 /// Quarantined records, in the folder of the day of reading. `tables` are name and topic by the
 /// place of the source table.
@@ -189,18 +212,12 @@ pub(crate) fn quarantine_rows(
     ingested: Timestamp,
 ) -> Result<ByDay, ArrowError> {
     let ingested = ingested.0.saturating_mul(1000);
-    let mut batches = Vec::new();
-    let mut rest = rejected;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fits = rest.iter().take_while(|row| {
-            bytes += row.key.as_ref().map_or(0, Vec::len) + row.value.as_ref().map_or(0, Vec::len);
-            bytes <= QUARANTINE_BATCH
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
-        batches.push(quarantine_batch(schema, tables, now, ingested)?);
-        rest = later;
-    }
+    let bytes = |row: &Rejected| {
+        row.key.as_ref().map_or(0, Vec::len) + row.value.as_ref().map_or(0, Vec::len) + row.reason.len()
+    };
+    let batches: Vec<RecordBatch> = cut(rejected, BATCH_BYTES, bytes)
+        .map(|rows| quarantine_batch(schema, tables, rows, ingested))
+        .collect::<Result<_, _>>()?;
     Ok(if batches.is_empty() {
         ByDay::new()
     } else {
@@ -261,3 +278,6 @@ fn verdict_name(verdict: Verdict) -> &'static str {
 pub(crate) fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(UInt64Array::from_iter_values(values))
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,12 +22,12 @@ use arrow::ipc::writer::StreamWriter;
 use crate::declaration::DerivedDeclaration;
 use crate::dedup::SeenKey;
 use crate::payload::{StateFile, StateKind};
-use crate::rows::counts;
+use crate::rows::{BATCH_BYTES, counts, cut};
 use crate::shard::KeyHash;
 use crate::windows::{Group, Partial, WindowRow};
 
 const VERSION: &str = "1";
-/// Rows of one record batch within a file.
+/// Rows of one record batch within a file, at most.
 const BATCH: usize = 64 * 1024;
 
 fn schema(kind: &str, table: &str, fields: Vec<Field>) -> SchemaRef {
@@ -73,10 +73,16 @@ pub(crate) fn write_dedup(
     schema: &SchemaRef,
     keys: impl Iterator<Item = SeenKey>,
 ) -> Result<u64, ArrowError> {
-    write(to, schema, keys, |keys| {
-        let ends = Int64Array::from_iter_values(keys.iter().map(|key| key.bucket_end));
-        Ok(vec![Arc::new(ends), hashes(keys.iter().map(|key| key.hash))?])
-    })
+    write(
+        to,
+        schema,
+        keys,
+        |_| size_of::<SeenKey>(),
+        |keys| {
+            let ends = Int64Array::from_iter_values(keys.iter().map(|key| key.bucket_end));
+            Ok(vec![Arc::new(ends), hashes(keys.iter().map(|key| key.hash))?])
+        },
+    )
 }
 
 /// Writes partial aggregates; returns how many.
@@ -86,7 +92,7 @@ pub(crate) fn write_windows(
     rows: impl Iterator<Item = WindowRow>,
 ) -> Result<u64, ArrowError> {
     let groups = schema.fields().len() - 3;
-    write(to, schema, rows, |rows| {
+    write(to, schema, rows, WindowRow::text_bytes, |rows| {
         let starts = Int64Array::from_iter_values(rows.iter().map(|row| row.start));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(starts), hashes(rows.iter().map(|row| row.hash))?];
         for group in 0..groups {
@@ -105,6 +111,7 @@ fn write<T>(
     to: impl Write,
     schema: &SchemaRef,
     mut rows: impl Iterator<Item = T>,
+    bytes: impl Fn(&T) -> usize,
     columns: impl Fn(&[T]) -> Result<Vec<ArrayRef>, ArrowError>,
 ) -> Result<u64, ArrowError> {
     let mut writer = StreamWriter::try_new(BufWriter::with_capacity(1 << 18, to), schema)?;
@@ -114,8 +121,10 @@ fn write<T>(
         if batch.is_empty() {
             break;
         }
-        written += batch.len() as u64;
-        writer.write(&RecordBatch::try_new(schema.clone(), columns(&batch)?)?)?;
+        for batch in cut(&batch, BATCH_BYTES, &bytes) {
+            written += batch.len() as u64;
+            writer.write(&RecordBatch::try_new(schema.clone(), columns(batch)?)?)?;
+        }
     }
     writer.finish()?;
     writer.get_mut().flush()?;

@@ -35,6 +35,13 @@ pub(crate) struct WindowRow {
     pub group: Group,
 }
 
+impl WindowRow {
+    /// Bytes of the group's values.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.group.values.iter().flatten().map(|text| text.len()).sum()
+    }
+}
+
 type Groups = HashMap<u128, Group, AlreadyHashed>;
 
 /// Partial aggregates of one part of an epoch.

@@ -90,6 +90,21 @@ fn depth_is_bounded_before_the_parser_goes_in() {
     assert!(shown(&mut decoder, flat.as_bytes()).starts_with("\"d\""));
 }
 
+#[test]
+fn texts_have_a_longest_length() {
+    let mut decoder = Decoder::new(&iot());
+    let mut of = |length: usize, begin: &str| {
+        let site = "x".repeat(length);
+        let json = format!(r#"{{"device_id":"d","ts":"2025-06-01T00:00:00Z","site":"{begin}{site}"}}"#);
+        shown(&mut decoder, json.as_bytes())
+    };
+    for (length, begin) in [(MAX_TEXT, ""), (MAX_TEXT - 1, "\\n")] {
+        assert!(of(length, begin).starts_with("\"d\""));
+        let expected = "malformed: `site` is longer than 1048576 bytes";
+        assert_eq!(of(length + 1, begin), expected);
+    }
+}
+
 /// Both paths must say the same of whatever the fast one takes.
 #[test]
 fn the_fast_path_agrees_with_the_thorough_one() {
