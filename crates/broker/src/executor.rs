@@ -362,19 +362,21 @@ impl<D: Disk> Executor<D> {
         now: Clock,
         out: &mut Vec<Output>,
     ) {
-        if self.peers.is_connected(to) {
+        let reply = if self.peers.is_connected(to) {
             let correlation_id = self.peers.on_ask(to, token, request);
-            out.push(Output::PeerFrame {
-                to,
-                frame: peer_wire::encode_request(correlation_id, request),
-            });
+            let frame = peer_wire::encode_request(correlation_id, request);
+            if frame.len() <= peer_wire::MAX_FRAME {
+                out.push(Output::PeerFrame { to, frame });
+                return;
+            }
+            // The peer would close the connection, again and again.
+            self.peers.on_response(to, correlation_id);
+            peer_wire::too_long()
         } else {
-            let lost = Event::PeerReply {
-                token,
-                reply: ControllerReply::lost(),
-            };
-            self.held.extend(self.node.on(lost, now.monotonic));
-        }
+            ControllerReply::lost()
+        };
+        let event = Event::PeerReply { token, reply };
+        self.held.extend(self.node.on(event, now.monotonic));
     }
 
     fn on_change(&mut self, change: &MetadataChange, now: Clock, out: &mut Vec<Output>) {

@@ -20,6 +20,8 @@ use record::{BrokerEpoch, BrokerId, ProducerId};
 #[cfg(test)]
 mod tests;
 
+/// No frame between brokers is longer.
+pub(crate) const MAX_FRAME: usize = 64 << 20;
 const REQUEST: u8 = 1;
 const RESPONSE: u8 = 2;
 /// A Raft message; has no response.
@@ -120,8 +122,22 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
     out.freeze()
 }
 
-/// The frame of a response.
+/// The frame of a response; a refusal in place of one that is longer than any frame may be.
 pub(crate) fn encode_response(correlation_id: i32, kind: AskKind, reply: &ControllerReply) -> Bytes {
+    let frame = encode_any_response(correlation_id, kind, reply);
+    if frame.len() <= MAX_FRAME {
+        return frame;
+    }
+    encode_any_response(correlation_id, kind, &too_long())
+}
+
+/// What is answered where a request or its response is longer than any frame may be.
+pub(crate) fn too_long() -> ControllerReply {
+    let message = "the request is too large to be passed on to the controller; ask in parts";
+    ControllerReply::Refused(Refusal::new(ErrorCode::PolicyViolation, message))
+}
+
+fn encode_any_response(correlation_id: i32, kind: AskKind, reply: &ControllerReply) -> Bytes {
     let (_, version) = kind.key_and_version();
     let mut out = BytesMut::with_capacity(64);
     out.put_u8(RESPONSE);

@@ -8,7 +8,10 @@ use cluster::{
 use record::{BrokerEpoch, BrokerId, ProducerId};
 use uuid::Uuid;
 
-use super::{AskKind, PeerFrame, decode, decode_reply, encode_raft, encode_request, encode_response};
+use super::{
+    AskKind, MAX_FRAME, PeerFrame, decode, decode_reply, encode_raft, encode_request, encode_response,
+    too_long,
+};
 
 fn requests() -> Vec<ControllerRequest> {
     vec![
@@ -118,4 +121,15 @@ fn cut_frames_are_errors() {
     }
     assert!(decode(Bytes::from_static(b"\x09")).is_err());
     assert!(decode(Bytes::new()).is_err());
+}
+
+#[test]
+fn no_response_is_longer_than_a_frame_may_be() {
+    let refusal = Refusal::new(ErrorCode::InvalidRequest, "x".repeat(MAX_FRAME));
+    let frame = encode_response(7, AskKind::Forward, &ControllerReply::Refused(refusal));
+    let Ok(PeerFrame::Response { correlation_id, body }) = decode(frame) else {
+        panic!("another frame")
+    };
+    assert_eq!(correlation_id, 7);
+    assert_eq!(decode_reply(AskKind::Forward, body), Ok(too_long()));
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -17,11 +18,17 @@ use super::executor_thread::{Submission, Submissions};
 use super::frame::{FrameError, FrameReader};
 use super::handshake::{self, ClusterSecret, Dialer, Refused};
 use super::random_bytes;
+use crate::peer_wire::MAX_FRAME;
 use crate::{Input, Peer};
+
+#[cfg(test)]
+mod tests;
 
 /// Frames that wait for a peer. One more is dropped, as a peer that takes nothing must not hold up the
 /// executor: Raft repeats itself, and a question is asked again after its timeout.
 const QUEUE: usize = 4_096;
+/// The same for the bytes of frames that wait; two of the longest have room.
+const QUEUED_BYTES: usize = 2 * MAX_FRAME;
 /// Pauses between two attempts grow from the first to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 const CONNECT: Duration = Duration::from_secs(1);
@@ -31,7 +38,13 @@ const WRITE: usize = 256 * 1024;
 
 /// The executor's side: a queue for each peer.
 pub(crate) struct PeerLinks {
-    queues: BTreeMap<BrokerId, mpsc::Sender<Bytes>>,
+    queues: BTreeMap<BrokerId, Queue>,
+}
+
+struct Queue {
+    frames: mpsc::Sender<Bytes>,
+    /// Bytes that wait in it.
+    bytes: Arc<AtomicUsize>,
 }
 
 /// What the accepting side knows of the connections that this broker dials.
@@ -62,6 +75,7 @@ pub(crate) struct PeerLink {
     pub(crate) submissions: Submissions,
     pub(crate) state: Arc<LinkState>,
     frames: mpsc::Receiver<Bytes>,
+    bytes: Arc<AtomicUsize>,
 }
 
 /// Why a connection ended or never came to be.
@@ -98,7 +112,12 @@ impl PeerLinks {
         let mut links = Vec::new();
         for peer in peers {
             let (sender, frames) = mpsc::channel(QUEUE);
-            queues.insert(peer.id, sender);
+            let bytes = Arc::new(AtomicUsize::new(0));
+            let queue = Queue {
+                frames: sender,
+                bytes: bytes.clone(),
+            };
+            queues.insert(peer.id, queue);
             links.push(PeerLink {
                 peer,
                 me,
@@ -107,6 +126,7 @@ impl PeerLinks {
                 submissions: submissions.clone(),
                 state: Arc::default(),
                 frames,
+                bytes,
             });
         }
         (Self { queues }, links)
@@ -114,9 +134,15 @@ impl PeerLinks {
 
     /// Sends a frame, or loses it.
     pub(crate) fn send(&self, to: BrokerId, frame: Bytes) {
-        if let Some(queue) = self.queues.get(&to)
-            && queue.try_send(frame).is_err()
-        {
+        let Some(queue) = self.queues.get(&to) else {
+            return;
+        };
+        let len = frame.len();
+        // Nobody else adds, so there is at least as much room as is seen here.
+        let fits = queue.bytes.load(Ordering::Relaxed) + len <= QUEUED_BYTES;
+        queue.bytes.fetch_add(len, Ordering::Relaxed);
+        if !fits || queue.frames.try_send(frame).is_err() {
+            queue.bytes.fetch_sub(len, Ordering::Relaxed);
             tracing::debug!(broker = to.0, "a frame was dropped");
         }
     }
@@ -132,7 +158,7 @@ impl PeerLink {
                 Ok((reader, writer)) => {
                     tracing::debug!(broker = self.peer.id.0, "connected");
                     // What was meant for an earlier connection is void.
-                    while self.frames.try_recv().is_ok() {}
+                    while self.try_next().is_some() {}
                     if !self.tell(Input::PeerConnected(self.peer.id)).await {
                         return;
                     }
@@ -195,11 +221,23 @@ impl PeerLink {
         Ok((reader, writer))
     }
 
+    async fn next(&mut self) -> Option<Bytes> {
+        let frame = self.frames.recv().await?;
+        self.bytes.fetch_sub(frame.len(), Ordering::Relaxed);
+        Some(frame)
+    }
+
+    fn try_next(&mut self) -> Option<Bytes> {
+        let frame = self.frames.try_recv().ok()?;
+        self.bytes.fetch_sub(frame.len(), Ordering::Relaxed);
+        Some(frame)
+    }
+
     async fn forward(&mut self, mut reader: FrameReader, mut writer: OwnedWriteHalf) -> LinkError {
         let mut out = BytesMut::new();
         loop {
             let first = tokio::select! {
-                frame = self.frames.recv() => frame,
+                frame = self.next() => frame,
                 // The other side never writes here: anything that comes is the end.
                 end = reader.closed() => return end.into(),
             };
@@ -208,7 +246,7 @@ impl PeerLink {
             };
             put_frame(&mut out, &first);
             while out.len() < WRITE {
-                let Ok(frame) = self.frames.try_recv() else { break };
+                let Some(frame) = self.try_next() else { break };
                 put_frame(&mut out, &frame);
             }
             match timeout(HANDSHAKE, writer.write_all_buf(&mut out)).await {

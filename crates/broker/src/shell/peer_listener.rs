@@ -13,6 +13,7 @@ use super::handshake::{self, Acceptor, ClusterSecret, Refused};
 use super::peer_link::{LinkStates, write_frame};
 use super::random_bytes;
 use crate::Input;
+use crate::peer_wire::MAX_FRAME;
 
 /// Connections at once; a broker needs one.
 const CONNECTIONS: usize = 64;
@@ -20,8 +21,6 @@ const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Two brokers that both follow have nothing to say to each other, for as long as it pleases them.
 const IDLE: Duration = Duration::from_secs(365 * 24 * 3600);
 const TRANSFER: Duration = Duration::from_secs(30);
-/// No frame between brokers is longer.
-const FRAME: usize = 64 << 20;
 
 /// What every accepted connection needs.
 pub(crate) struct PeerListener {
@@ -103,7 +102,7 @@ impl PeerListener {
             .map_err(|_| PeerError::Silent)??;
         let link = self.links.get(&from).ok_or(PeerError::Unknown(from))?;
         link.connect_back().await;
-        while let Some(frame) = reader.next(FRAME).await? {
+        while let Some(frame) = reader.next(MAX_FRAME).await? {
             let input = Submission::Input(Input::PeerFrame { from, frame });
             self.submissions
                 .send(input)
