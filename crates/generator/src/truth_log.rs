@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -162,6 +162,10 @@ const CLOCK: &str = "<clock>";
 pub(crate) struct TruthLog {
     path: PathBuf,
     file: File,
+    /// Of the whole lines in it.
+    length: u64,
+    /// A write failed: what the file holds at its end isn't known for certain.
+    broken: bool,
     state: State,
     _lock: File,
 }
@@ -200,6 +204,8 @@ impl TruthLog {
         Ok(Self {
             path,
             file,
+            length: lines.len() as u64,
+            broken: false,
             state,
             _lock: lock,
         })
@@ -213,8 +219,31 @@ impl TruthLog {
         &self.state
     }
 
+    /// After an error nothing more can be appended: the log must be opened anew.
     pub(crate) fn append(&mut self, entry: Entry) -> Result<(), GeneratorError> {
-        self.file.write_all(&line(&entry)).map_err(io_error(&self.path))?;
+        self.append_by(entry, |file, line| file.write_all(line))
+    }
+
+    fn append_by(
+        &mut self,
+        entry: Entry,
+        write: impl FnOnce(&mut File, &[u8]) -> io::Result<()>,
+    ) -> Result<(), GeneratorError> {
+        let failed = io_error(&self.path);
+        if self.broken {
+            return Err(failed(io::Error::other("a write before this one failed")));
+        }
+        let line = line(&entry);
+        if let Err(error) = write(&mut self.file, &line) {
+            // The start of the line may be there. Readers drop a last line that is cut off, but one that
+            // another line follows would be damage.
+            self.broken = true;
+            if let Err(error) = self.file.set_len(self.length) {
+                tracing::warn!(%error, "a line that is cut off stays at the end of the truth log");
+            }
+            return Err(failed(error));
+        }
+        self.length += line.len() as u64;
         self.state.apply(entry);
         Ok(())
     }
@@ -225,7 +254,7 @@ impl TruthLog {
     }
 }
 
-fn io_error(path: &Path) -> impl Fn(std::io::Error) -> GeneratorError + use<> {
+fn io_error(path: &Path) -> impl Fn(io::Error) -> GeneratorError + use<> {
     let path = path.to_owned();
     move |error| GeneratorError::Io {
         path: path.clone(),

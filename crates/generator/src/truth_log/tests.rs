@@ -158,3 +158,24 @@ fn without_a_log_nothing_was_sent() {
         crate::Truth::default()
     );
 }
+
+#[test]
+fn a_write_that_failed_midway_leaves_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    log.append(intent(7, 100)).unwrap();
+    let full = |file: &mut File, line: &[u8]| {
+        file.write_all(&line[..line.len() / 2])?;
+        Err(io::Error::from(ErrorKind::StorageFull))
+    };
+    let error = log.append_by(intent(7, 200), full).unwrap_err();
+    assert!(matches!(error, GeneratorError::Io { .. }), "{error}");
+    assert_eq!(open(folder.path()), 100, "nothing of the line is left");
+    log.append(Entry::Done(done(7, 60, 60)))
+        .expect_err("another stream's line has no place behind it");
+    drop(log);
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(Entry::Done(done(7, 60, 60))).unwrap();
+    assert_eq!(open(folder.path()), 40);
+}
