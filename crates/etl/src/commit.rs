@@ -27,6 +27,9 @@ use crate::{Durations, EtlError};
 /// Between two collections of what no retained commit needs.
 const COLLECT_EVERY_MS: i64 = 10_000;
 
+/// Files that are encoded at once: more than any usual epoch has.
+const FILES_AT_ONCE: usize = 16;
+
 /// What an epoch did to the lake.
 #[derive(Debug)]
 pub(crate) struct Committed {
@@ -150,7 +153,7 @@ impl<D: Disk> Job<D> {
                 });
             }
         }
-        let sink = self.stage_files(staging, tasks)?;
+        let sink = self.stage_files(staging, &tasks)?;
         Ok((tables.into_iter().map(|(table, ..)| table).collect(), sink))
     }
 
@@ -173,15 +176,29 @@ impl<D: Disk> Job<D> {
         Ok((table, Encoder::new(schema, &["offset", "key", "value"]), rows))
     }
 
-    /// Encodes all columns of all files in parallel, then writes file after file.
+    /// Stages all files, few at a time: those at hand are encoded in memory.
     fn stage_files(
         &self,
         staging: &mut Staging<D>,
-        files: Vec<FileTask<'_>>,
+        files: &[FileTask<'_>],
     ) -> Result<SinkProgress, EtlError> {
+        let mut sink = SinkProgress::default();
+        for files in files.chunks(FILES_AT_ONCE) {
+            self.stage_some(staging, files, &mut sink)?;
+        }
+        Ok(sink)
+    }
+
+    /// Encodes all columns of these files in parallel, then writes file after file.
+    fn stage_some(
+        &self,
+        staging: &mut Staging<D>,
+        files: &[FileTask<'_>],
+        sink: &mut SinkProgress,
+    ) -> Result<(), EtlError> {
         let failed = |file: &FileTask<'_>, error| EtlError::columns(file.table.as_str(), error);
         let (mut unfinished, mut columns) = (Vec::new(), Vec::new());
-        for file in &files {
+        for file in files {
             let (writer, tasks) = file.encoder.begin().map_err(|error| failed(file, error))?;
             unfinished.push((writer, tasks.len()));
             columns.extend(tasks.into_iter().map(|task| (task, file)));
@@ -190,7 +207,6 @@ impl<D: Disk> Job<D> {
             task.encode(&file.batches).map_err(|error| failed(file, error))
         });
         let mut chunks = chunks.into_iter();
-        let mut sink = SinkProgress::default();
         for (file, (writer, columns)) in files.iter().zip(unfinished) {
             let chunks: Vec<_> = chunks.by_ref().take(columns).collect::<Result<_, _>>()?;
             let bytes = writer.finish(chunks).map_err(|error| failed(file, error))?;
@@ -211,7 +227,7 @@ impl<D: Disk> Job<D> {
             sink.files += 1;
             sink.bytes += bytes.len() as u64;
         }
-        Ok(sink)
+        Ok(())
     }
 
     /// Writes the keys that each source table saw in this epoch, or all of them.

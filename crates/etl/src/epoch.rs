@@ -1,7 +1,8 @@
 //! An epoch while it is gathered: batches become judged rows, in memory, up to a budget.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 
 use arrow::datatypes::SchemaRef;
 use client::FetchedBatch;
@@ -16,6 +17,9 @@ use crate::rows::{self, ByDay};
 use crate::source::{Plan, TopicPartition};
 use crate::windows::Partials;
 use crate::{EtlError, Settings};
+
+/// An epoch is cut when its source tables have rows for so many folders; usually they have one or two.
+const EPOCH_FILES: usize = 200;
 
 /// What an epoch has gathered so far.
 pub(crate) struct Gathered {
@@ -39,6 +43,8 @@ impl Gathered {
                 max_bytes: settings.epoch_bytes,
                 records: AtomicUsize::new(0),
                 max_records: settings.epoch_records,
+                files: Mutex::default(),
+                max_files: EPOCH_FILES,
             },
             event_times: Vec::new(),
         }
@@ -46,8 +52,7 @@ impl Gathered {
 
     /// Whether the budget is spent.
     pub(crate) fn is_full(&self) -> bool {
-        self.budget.bytes.load(Ordering::Relaxed) >= self.budget.max_bytes
-            || self.budget.records.load(Ordering::Relaxed) >= self.budget.max_records
+        self.budget.is_spent()
     }
 }
 

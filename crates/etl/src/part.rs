@@ -1,8 +1,9 @@
 //! One partition's part of an epoch: its records decoded and judged, but for duplicates. It knows
 //! nothing of other partitions, so parts can be made in parallel.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{ArrayRef, Float64Builder, Int32Builder, StringBuilder};
 use client::FetchedBatch;
@@ -38,6 +39,9 @@ pub(crate) struct Budget {
     pub max_bytes: usize,
     pub records: AtomicUsize,
     pub max_records: usize,
+    /// Source table and day of what may be written: each becomes a file.
+    pub files: Mutex<BTreeSet<(usize, i64)>>,
+    pub max_files: usize,
 }
 
 /// A partition's part of an epoch.
@@ -112,14 +116,20 @@ impl Builder {
 }
 
 impl Budget {
-    fn is_spent(&self) -> bool {
+    /// Whether a part of it is spent.
+    pub(crate) fn is_spent(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.max_bytes
             || self.records.load(Ordering::Relaxed) >= self.max_records
+            || self.files().len() >= self.max_files
     }
 
     fn take(&self, bytes: usize, records: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeSet<(usize, i64)>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,6 +146,7 @@ pub(crate) fn make(input: PartInput<'_>, budget: &Budget) -> Part {
         deduplicates: !input.declaration.dedup_keys.is_empty(),
         limits: input.limits,
         now: input.now,
+        days: BTreeSet::new(),
         part: Part {
             table: input.table,
             partition: input.partition,
@@ -173,6 +184,8 @@ struct Worker {
     deduplicates: bool,
     limits: Limits,
     now: Timestamp,
+    /// The days of the batch at hand.
+    days: BTreeSet<i64>,
     part: Part,
 }
 
@@ -193,6 +206,9 @@ impl Worker {
             }
             Err(error) => self.unreadable(fetched, &error),
         }
+        let table = self.part.table;
+        let days = std::mem::take(&mut self.days).into_iter();
+        budget.files().extend(days.map(|day| (table, day)));
         self.part.position = Position {
             offset: batch.next_offset(),
             leader_epoch: known(batch.leader_epoch()),
@@ -222,6 +238,7 @@ impl Worker {
                         if self.deduplicates {
                             self.part.keys.push(decoded.key());
                         }
+                        self.days.insert(event_time.day());
                         self.part.event_times.push(event_time.0);
                         self.part.record_times.push(record_time);
                         self.part.watermarks.push(own);

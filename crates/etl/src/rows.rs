@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
-    TimestampMicrosecondArray, UInt64Array,
+    ArrayRef, BinaryBuilder, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
-use arrow::compute::filter_record_batch;
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use record::Timestamp;
@@ -69,35 +69,27 @@ pub(crate) fn source_rows(
         Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
     };
     let rows = part.event_times.len();
-    let days: Vec<i64> = part.event_times.iter().map(|&t| EventTime(t).day()).collect();
+    // One pass, however many days there are.
+    let mut days: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+    for (row, (&time, &written)) in (0..).zip(part.event_times.iter().zip(written)) {
+        if written {
+            days.entry(EventTime(time).day()).or_default().push(row);
+        }
+    }
     let mut columns = part.columns;
     columns.push(times(part.event_times));
     columns.push(times(part.record_times));
     columns.push(times(vec![ingested.0.saturating_mul(1000); rows]));
     let all = RecordBatch::try_new(schema.clone(), columns)?;
-    let mut by_day = ByDay::new();
-    let mut distinct: Vec<i64> = days
-        .iter()
-        .zip(written)
-        .filter(|(_, written)| **written)
-        .map(|(d, _)| *d)
-        .collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    for day in distinct {
-        let kept: Vec<bool> = days
-            .iter()
-            .zip(written)
-            .map(|(&d, &written)| written && d == day)
-            .collect();
-        let batch = if kept.iter().all(|&kept| kept) {
+    let of_day = |(day, kept): (i64, Vec<u32>)| {
+        let batch = if kept.len() == rows {
             all.clone()
         } else {
-            filter_record_batch(&all, &BooleanArray::from(kept))?
+            take_record_batch(&all, &UInt32Array::from(kept))?
         };
-        by_day.insert(day, vec![batch]);
-    }
-    Ok(by_day)
+        Ok((day, vec![batch]))
+    };
+    days.into_iter().map(of_day).collect()
 }
 
 /// The columns of a derived table: start and end of the window, the groups, the aggregates.
@@ -184,11 +176,11 @@ pub(crate) fn quarantine_schema() -> SchemaRef {
 pub(crate) const BATCH_BYTES: usize = 256 << 20;
 
 /// Cuts rows into record batches of at most so many bytes, or of one row.
-pub(crate) fn cut<'a, T>(
-    rows: &'a [T],
+pub(crate) fn cut<T>(
+    rows: &[T],
     max_bytes: usize,
     bytes: impl Fn(&T) -> usize,
-) -> impl Iterator<Item = &'a [T]> {
+) -> impl Iterator<Item = &[T]> {
     let mut rest = rows;
     std::iter::from_fn(move || {
         let mut held = 0_usize;

@@ -55,6 +55,8 @@ fn made(batches: Vec<Batch>, from: i64, max_records: usize) -> Part {
         max_bytes: usize::MAX,
         records: AtomicUsize::new(0),
         max_records,
+        files: Mutex::default(),
+        max_files: 3,
     };
     make(input, &budget)
 }
@@ -107,6 +109,20 @@ fn what_is_beyond_the_budget_is_given_back() {
         .map(|left| left.batch.base_offset())
         .collect();
     assert_eq!(left, [Offset(3)]);
+}
+
+/// Each day becomes a file: a topic whose events spread over the years must not become thousands.
+#[test]
+fn days_beyond_the_budget_are_given_back() {
+    let of_day = |day: u32| format!(r#"{{"event_id":"e{day}","ts":"2025-05-{day:02}T00:00:00Z"}}"#);
+    let batches = (0..5).map(|n| {
+        let days = [of_day(10 + n), of_day(11 + n)];
+        batch(2 * i64::from(n), &[&days[0], &days[1]])
+    });
+    let part = made(batches.collect(), 0, 100);
+    // The days 10 to 12: two batches.
+    assert_eq!((part.event_times.len(), part.position.offset), (4, Offset(4)));
+    assert_eq!(part.leftover.len(), 3);
 }
 
 /// Whoever sends a batch whose CRC fits and whose content does not must not stop the ETL.

@@ -667,3 +667,18 @@ async fn a_marker_may_be_the_last_of_its_epoch() {
     let counts = rig.ledger().table("clickstream");
     assert_eq!((counts.read, counts.written), (4, 4));
 }
+
+/// Events a day apart neither fill the memory with half-written files nor a commit with folders.
+#[tokio::test]
+async fn events_over_many_years() {
+    let day = |n: i64| view(&format!("e{n}"), n * 86_400_000);
+    let mut rig = Rig::of(2, vec![(0..450).map(day).collect()], vec![Vec::new()]);
+    rig.settings.epoch_records = 10_000;
+    let progress = rig.run(FailPoints::none()).await.unwrap();
+    assert_eq!(rig.ledger().table("clickstream").written, 450);
+    let rows: usize = rig.rows("clickstream").iter().map(RecordBatch::num_rows).sum();
+    assert_eq!(rows, 450);
+    let most = progress.iter().map(|p| p.num_input_rows).max();
+    // The last batch may go beyond.
+    assert!(most < Some(200 + 9), "{most:?} days in one epoch");
+}
