@@ -13,6 +13,7 @@ mod tests;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 use cluster::Listener;
 use disk::RealDisk;
@@ -94,6 +95,7 @@ pub async fn run(
         secret: options.secret,
         submissions: urgent.clone(),
         links: states,
+        proven: Mutex::default(),
     };
     background.spawn(listener.run(peers));
     let listener = ClientListener {

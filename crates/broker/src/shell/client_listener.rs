@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::executor_thread::{Submission, Submissions};
@@ -24,8 +25,14 @@ impl ClientListener {
         let memory = Memory::new(self.limits.buffered_bytes);
         let limits = Arc::new(self.limits);
         let mut last = 0;
+        // They end with this task.
+        let mut connections = JoinSet::new();
         loop {
-            let (stream, address) = match listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+            };
+            let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(e) => {
                     tracing::warn!("a client was not accepted: {e}");
@@ -46,7 +53,7 @@ impl ClientListener {
                 submissions: self.submissions.clone(),
             };
             let submissions = self.submissions.clone();
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 let id = connection.id;
                 connection.serve(stream).await;
                 // What it waits for is dropped; without an executor nothing waits.

@@ -1,11 +1,13 @@
 //! Takes connections of other brokers, and of nobody else.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use record::BrokerId;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::executor_thread::{Submission, Submissions};
 use super::frame::{FrameError, FrameReader};
@@ -15,8 +17,9 @@ use super::random_bytes;
 use crate::Input;
 use crate::peer_wire::MAX_FRAME;
 
-/// Connections at once; a broker needs one.
-const CONNECTIONS: usize = 64;
+/// Connections at once that haven't proved themselves. A proof takes a peer milliseconds: where there
+/// are more, the oldest is closed.
+const UNPROVEN: usize = 64;
 const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Two brokers that both follow have nothing to say to each other, for as long as it pleases them.
 const IDLE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -29,6 +32,8 @@ pub(crate) struct PeerListener {
     pub(crate) secret: ClusterSecret,
     pub(crate) submissions: Submissions,
     pub(crate) links: LinkStates,
+    /// The connection of each peer: its end is told by dropping this. A peer has one, the newest.
+    pub(crate) proven: Mutex<BTreeMap<BrokerId, oneshot::Sender<()>>>,
 }
 
 /// Why a connection ended.
@@ -42,6 +47,10 @@ enum PeerError {
     Unknown(BrokerId),
     #[error("it didn't prove itself in time")]
     Silent,
+    #[error("newer connections came before it had proved itself")]
+    Crowded,
+    #[error("broker {0} has a newer connection")]
+    Replaced(BrokerId),
     #[error("this broker stops")]
     Stopping,
 }
@@ -50,9 +59,15 @@ impl PeerListener {
     /// Accepts until the task is dropped.
     pub(crate) async fn run(self, listener: TcpListener) {
         let this = Arc::new(self);
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        // They end with this task.
+        let mut connections = JoinSet::new();
+        let mut unproven = VecDeque::new();
         loop {
-            let stream = match listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+            };
+            let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(e) => {
                     tracing::warn!("a connection between brokers was not accepted: {e}");
@@ -60,26 +75,27 @@ impl PeerListener {
                     continue;
                 }
             };
-            let Ok(permit) = room.clone().try_acquire_owned() else {
-                tracing::warn!("more than {CONNECTIONS} connections between brokers; one was closed");
-                continue;
-            };
+            let (keep, crowded) = oneshot::channel();
+            unproven.retain(|keep: &oneshot::Sender<()>| !keep.is_closed());
+            unproven.push_back(keep);
+            if unproven.len() > UNPROVEN {
+                unproven.pop_front();
+            }
             let this = this.clone();
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 let address = stream.peer_addr().ok();
-                match this.serve(stream).await {
-                    Ok(()) | Err(PeerError::Stopping) => {}
+                match this.serve(stream, crowded).await {
+                    Ok(()) | Err(PeerError::Stopping | PeerError::Replaced(_)) => {}
                     Err(PeerError::Frame(FrameError::Io(e))) => tracing::debug!(?address, "peer left: {e}"),
                     Err(e) => {
                         tracing::warn!(?address, "closed a connection on the port between brokers: {e}")
                     }
                 }
-                drop(permit);
             });
         }
     }
 
-    async fn serve(&self, stream: TcpStream) -> Result<(), PeerError> {
+    async fn serve(&self, stream: TcpStream, crowded: oneshot::Receiver<()>) -> Result<(), PeerError> {
         stream.set_nodelay(true).map_err(FrameError::Io)?;
         let (reader, mut writer) = stream.into_split();
         let mut reader = FrameReader::new(reader, IDLE, TRANSFER);
@@ -97,18 +113,30 @@ impl PeerListener {
                 .ok_or(PeerError::Silent)?;
             Ok::<_, PeerError>(acceptor.on_proof(&proof)?)
         };
-        let from = tokio::time::timeout(HANDSHAKE, shake)
-            .await
-            .map_err(|_| PeerError::Silent)??;
+        let from = tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE, shake) => shaken.map_err(|_| PeerError::Silent)??,
+            _ = crowded => return Err(PeerError::Crowded),
+        };
         let link = self.links.get(&from).ok_or(PeerError::Unknown(from))?;
+        let (keep, mut replaced) = oneshot::channel();
+        self.proven
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(from, keep);
         link.connect_back().await;
-        while let Some(frame) = reader.next(MAX_FRAME).await? {
+        loop {
+            let frame = tokio::select! {
+                frame = reader.next(MAX_FRAME) => frame?,
+                _ = &mut replaced => return Err(PeerError::Replaced(from)),
+            };
+            let Some(frame) = frame else {
+                return Ok(());
+            };
             let input = Submission::Input(Input::PeerFrame { from, frame });
             self.submissions
                 .send(input)
                 .await
                 .map_err(|_| PeerError::Stopping)?;
         }
-        Ok(())
     }
 }

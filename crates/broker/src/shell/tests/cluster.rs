@@ -9,7 +9,7 @@ use kafka_protocol::messages::{
 };
 use tempfile::tempdir;
 
-use super::harness::{Client, Running, cluster, start};
+use super::harness::{Client, PATIENCE, Running, cluster, start};
 use crate::ClusterSecret;
 use crate::samples::{batch, create, metadata, produce};
 
@@ -49,12 +49,15 @@ async fn any_broker_creates_topics_and_each_leads_some() {
         assert!([0, ResponseError::LeaderNotAvailable.code()].contains(&made.topics[0].error_code));
     }
     // Whoever created the topics, broker 3 may learn of the last one a moment later.
-    let all = loop {
-        let all = describe(&brokers[2]).await;
-        if all.topics.len() == 6 {
-            break all;
+    let learns = async {
+        loop {
+            let all = describe(&brokers[2]).await;
+            if all.topics.len() == 6 {
+                return all;
+            }
         }
     };
+    let all = tokio::time::timeout(PATIENCE, learns).await.expect("it learns");
     assert_eq!(all.brokers.len(), 3);
     let topic = all
         .topics
@@ -130,6 +133,29 @@ async fn a_broker_without_the_secret_stays_outside() {
     let _ = stop.send(());
     stranger.await.expect("no panic").expect("a clean stop");
     assert!(ready.await.is_err(), "it was never ready");
+    for broker in brokers {
+        broker.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_on_the_port_between_brokers_keep_no_peer_out() {
+    let folder = tempdir().expect("a folder");
+    let options = cluster(folder.path(), 2);
+    let ports: Vec<_> = options[0].voters.iter().map(|peer| peer.port).collect();
+    // They come again as soon as they are closed.
+    let mut strangers = tokio::task::JoinSet::new();
+    for port in ports.into_iter().flat_map(|port| [port; 100]) {
+        strangers.spawn(async move {
+            loop {
+                let mut stranger = Client::connect(([127, 0, 0, 1], port).into()).await;
+                stranger.frame().await;
+            }
+        });
+    }
+    let brokers = start(options).await;
+    assert_eq!(describe(&brokers[0]).await.brokers.len(), 2);
+    drop(strangers);
     for broker in brokers {
         broker.stop().await;
     }
