@@ -2,8 +2,8 @@
 //!
 //! A line an entry: CRC-32C of the JSON in eight hex digits, a space, the JSON. Entries are appended with
 //! one `write` each, before what they announce is done: a `kill -9` loses none. A last line that is cut off
-//! was announced to nobody and is dropped. When a generator starts it writes the log anew with only what
-//! still matters, beside it, and renames it into place.
+//! was announced to nobody and is dropped. When a generator starts, and whenever the log has grown much, it
+//! writes the log anew with only what still matters, beside it, and renames it into place.
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +18,9 @@ use crate::{GeneratorError, counts::Counts};
 
 /// The version of the truth log's format.
 pub const FORMAT: u32 = 1;
+
+/// A log that isn't longer isn't worth writing anew.
+const REWRITE_BYTES: u64 = 1 << 20;
 
 const LOG: &str = "truth.log";
 const NEW_LOG: &str = "truth.log.new";
@@ -164,6 +167,8 @@ pub(crate) struct TruthLog {
     file: File,
     /// Of the whole lines in it.
     length: u64,
+    /// Beyond this length it is written anew.
+    longest: u64,
     /// A write failed: what the file holds at its end isn't known for certain.
     broken: bool,
     state: State,
@@ -191,20 +196,12 @@ impl TruthLog {
         }
         let path = folder.join(LOG);
         let state = read(folder)?;
-        let new = folder.join(NEW_LOG);
-        let lines: Vec<u8> = state.entries().iter().flat_map(line).collect();
-        let mut file = File::create(&new).map_err(at(&new))?;
-        file.write_all(&lines)
-            .and_then(|()| file.sync_all())
-            .map_err(at(&new))?;
-        fs::rename(&new, &path).map_err(at(&path))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(at(folder))?;
+        let (file, length) = write_anew(&path, &state)?;
         Ok(Self {
             path,
             file,
-            length: lines.len() as u64,
+            length,
+            longest: longest_beside(length),
             broken: false,
             state,
             _lock: lock,
@@ -245,6 +242,13 @@ impl TruthLog {
         }
         self.length += line.len() as u64;
         self.state.apply(entry);
+        if self.length > self.longest {
+            // Where it fails, which of the two files is the log isn't known for certain.
+            self.broken = true;
+            (self.file, self.length) = write_anew(&self.path, &self.state)?;
+            self.longest = longest_beside(self.length);
+            self.broken = false;
+        }
         Ok(())
     }
 
@@ -252,6 +256,27 @@ impl TruthLog {
     pub(crate) fn forget(&mut self, topic: &str) {
         self.state.topics.remove(topic);
     }
+}
+
+/// Puts the shortest log that says this in the place of the one at `path`. Gives it, and its length.
+fn write_anew(path: &Path, state: &State) -> Result<(File, u64), GeneratorError> {
+    let at = io_error;
+    let (new, folder) = (path.with_file_name(NEW_LOG), path.parent().unwrap_or(path));
+    let lines: Vec<u8> = state.entries().iter().flat_map(line).collect();
+    let mut file = File::create(&new).map_err(at(&new))?;
+    file.write_all(&lines)
+        .and_then(|()| file.sync_all())
+        .map_err(at(&new))?;
+    fs::rename(&new, path).map_err(at(path))?;
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(at(folder))?;
+    Ok((file, lines.len() as u64))
+}
+
+/// How long a log may grow that was this long when all in it mattered.
+fn longest_beside(length: u64) -> u64 {
+    REWRITE_BYTES.max(2 * length)
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> GeneratorError + use<> {

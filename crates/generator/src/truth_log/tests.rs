@@ -179,3 +179,20 @@ fn a_write_that_failed_midway_leaves_no_damage() {
     log.append(Entry::Done(done(7, 60, 60))).unwrap();
     assert_eq!(open(folder.path()), 40);
 }
+
+#[test]
+fn a_log_that_grew_is_written_anew_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    for to in 1..20_000 {
+        log.append(intent(7, to)).unwrap();
+        log.append(Entry::Done(done(7, to / 2, to / 2))).unwrap();
+    }
+    let length = fs::metadata(folder.path().join(LOG)).unwrap().len();
+    assert!(length <= REWRITE_BYTES, "{length} bytes");
+    assert_eq!(open(folder.path()), 19_999 - 9_999);
+    let before = log.state().clone();
+    drop(log);
+    assert_eq!(*TruthLog::open(folder.path()).unwrap().state(), before);
+}
