@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use record::{BatchError, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId};
+use record::{BatchError, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId};
 
 /// Why a partition cannot be opened, flushed, truncated or closed.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,14 @@ pub enum LogError {
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// A file could not be opened to be made durable; nothing is lost, the next flush tries again.
+    #[error("{}: can't be opened, is tried again: {source}", path.display())]
+    Unopened {
+        /// The file.
         path: PathBuf,
         /// What the file system said.
         source: io::Error,
@@ -55,9 +63,10 @@ pub enum AppendError {
     /// The bytes are no valid batches: `CORRUPT_MESSAGE`.
     #[error(transparent)]
     Corrupt(BatchError),
-    /// A batch contradicts itself or what producers may send: `INVALID_RECORD`.
-    #[error("{0}")]
-    InvalidRecord(String),
+    /// A batch contradicts itself or what producers may send: `INVALID_RECORD`, or `INVALID_TIMESTAMP`
+    /// for [`InvalidRecord::Timestamp`].
+    #[error(transparent)]
+    InvalidRecord(InvalidRecord),
     /// A codec that Kafka does not have: `UNSUPPORTED_COMPRESSION_TYPE`.
     #[error(transparent)]
     UnsupportedCompression(BatchError),
@@ -128,6 +137,35 @@ pub enum AppendError {
     /// An earlier failure left the files in an unknown state: `KAFKA_STORAGE_ERROR`.
     #[error("partition is offline until the broker restarts: {0}")]
     Offline(String),
+}
+
+/// What is wrong with a batch or a record in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecord {
+    /// A record is stamped too far from the leader's clock.
+    #[error(
+        "a record's timestamp {timestamp} is too far from the broker's time {now}: {setting} of the topic \
+         allows {limit_ms} ms"
+    )]
+    Timestamp {
+        /// The record's timestamp.
+        timestamp: Timestamp,
+        /// The leader's time.
+        now: Timestamp,
+        /// The key of the topic's configuration that forbids it.
+        setting: &'static str,
+        /// Its value.
+        limit_ms: i64,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl AppendError {
+    pub(crate) fn invalid(reason: impl Into<String>) -> Self {
+        Self::InvalidRecord(InvalidRecord::Other(reason.into()))
+    }
 }
 
 /// Why records were not read.

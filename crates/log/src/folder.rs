@@ -167,6 +167,15 @@ impl<D: Disk> Folder<D> {
         Ok(())
     }
 
+    /// Gives the folder another name, durably.
+    pub(crate) fn rename(&self, to: &Path) -> Result<(), LogError> {
+        self.disk.rename(&self.path, to).map_err(|e| self.error(e))?;
+        match to.parent() {
+            Some(parent) => self.disk.sync_dir(parent).map_err(|e| self.error(e)),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the names in the folder durable.
     pub(crate) fn sync(&self) -> Result<(), LogError> {
         self.disk.sync_dir(&self.path).map_err(|e| self.error(e))

@@ -46,7 +46,7 @@ mod scanner;
 mod segment;
 mod views;
 
-pub use error::{AppendError, LogError, ReadError};
+pub use error::{AppendError, InvalidRecord, LogError, ReadError};
 pub use options::Options;
 pub use partition::{Flush, Partition};
 pub use recovery::{Cut, Recovery, Trust};

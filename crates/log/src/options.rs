@@ -1,6 +1,6 @@
 //! How a partition keeps its records.
 
-use record::{Offset, TimestampType, TopicId};
+use record::{DEFAULT_DECOMPRESSED_LIMIT, Offset, TimestampType, TopicId};
 
 /// Settings of one partition, under Kafka's names of the topic's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub struct Options {
     pub segment_index_bytes: u32,
     /// `max.message.bytes`: the largest batch that a leader accepts.
     pub max_message_bytes: usize,
+    /// The most that all batches of one append may have decompressed.
+    pub max_decompressed_bytes: usize,
+    /// `message.timestamp.before.max.ms`: how far a producer's timestamps may lie behind the clock.
+    pub timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms`: how far they may lie ahead of it.
+    pub timestamp_after_max_ms: i64,
     /// `message.timestamp.type`: who sets the timestamps.
     pub timestamp_type: TimestampType,
     /// `retention.ms`; `None` keeps records whatever their age.
@@ -30,7 +36,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Kafka's defaults.
+    /// Kafka 3.7's defaults. Timestamps are not limited in either direction: synthetic and replayed
+    /// events lie in the past and in the future.
     fn default() -> Self {
         const DAY_MS: i64 = 24 * 60 * 60 * 1000;
         Self {
@@ -41,6 +48,9 @@ impl Default for Options {
             index_interval_bytes: 4096,
             segment_index_bytes: 10 << 20,
             max_message_bytes: 1_048_588,
+            max_decompressed_bytes: DEFAULT_DECOMPRESSED_LIMIT,
+            timestamp_before_max_ms: i64::MAX,
+            timestamp_after_max_ms: i64::MAX,
             timestamp_type: TimestampType::CreateTime,
             retention_ms: Some(7 * DAY_MS),
             retention_bytes: None,

@@ -40,6 +40,7 @@ impl<D: Disk> Partition<D> {
         let mut headers = Vec::with_capacity(1);
         let mut staged = Staged::default();
         let mut next = self.active.end;
+        let mut budget = self.options.max_decompressed_bytes;
         let mut rest = &mut *batches;
         while !rest.is_empty() {
             let size = BatchHeader::parse(rest)
@@ -47,7 +48,7 @@ impl<D: Disk> Partition<D> {
                 .map_err(refusal)?;
             let (batch, after) = rest.split_at_mut(size);
             rest = after;
-            let mut header = check_batch(batch, &self.options, now, &mut self.scratch)?;
+            let mut header = check_batch(batch, &self.options, now, &mut budget, &mut self.scratch)?;
             header.base_offset = next;
             header.leader_epoch = epoch;
             if header.has_producer_id()
@@ -55,7 +56,7 @@ impl<D: Disk> Partition<D> {
             {
                 if !headers.is_empty() {
                     let reason = "a batch that was appended before follows one that was not";
-                    return Err(AppendError::InvalidRecord(reason.to_owned()));
+                    return Err(AppendError::invalid(reason));
                 }
                 return Ok(Appended {
                     base_offset: first.base_offset(),
@@ -71,9 +72,7 @@ impl<D: Disk> Partition<D> {
             headers.push(header);
         }
         let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
-            return Err(AppendError::InvalidRecord(
-                "there is no batch to append".to_owned(),
-            ));
+            return Err(AppendError::invalid("there is no batch to append"));
         };
         let (base_offset, last_offset) = (first.base_offset, last.last_offset());
 
@@ -106,9 +105,7 @@ impl<D: Disk> Partition<D> {
         self.online()?;
         let headers = self.check_copied(batches)?;
         let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
-            return Err(AppendError::InvalidRecord(
-                "there is no batch to append".to_owned(),
-            ));
+            return Err(AppendError::invalid("there is no batch to append"));
         };
         let (base_offset, last_offset) = (first.base_offset, last.last_offset());
 

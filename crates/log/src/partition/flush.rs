@@ -37,15 +37,13 @@ impl<D: Disk> Flush<D> {
     /// Where the file system fails; the partition must hear of it.
     pub fn run(&mut self) -> Result<(), LogError> {
         for path in &self.files {
-            let sync = || self.folder.disk.open(path, OpenMode::Write)?.sync_data();
-            match sync() {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(LogError::Io {
-                        path: path.clone(),
-                        source,
-                    });
-                }
-                _ => {}
+            let path = || path.clone();
+            match self.folder.disk.open(&path(), OpenMode::Write) {
+                Ok(file) => file
+                    .sync_data()
+                    .map_err(|source| LogError::Io { path: path(), source })?,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(LogError::Unopened { path: path(), source }),
             }
         }
         let path = || self.folder.part(Part::Log, self.active_base);
@@ -116,8 +114,12 @@ impl<D: Disk> Partition<D> {
     ///
     /// # Errors
     /// Where the flush failed: the partition is offline, because what a failed sync has left on
-    /// disk is unknown, and a second one may succeed without having written it.
+    /// disk is unknown, and a second one may succeed without having written it. Where it failed to
+    /// open a file ([`LogError::Unopened`]: too many are open, say), it stays online.
     pub fn finish_flush(&mut self, flush: Flush<D>, done: Result<(), LogError>) -> Result<(), LogError> {
+        if let Err(LogError::Unopened { .. }) = &done {
+            return done;
+        }
         self.or_offline(done)?;
         self.online()?;
         if flush.truncations != self.durable.truncations {

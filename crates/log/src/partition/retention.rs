@@ -1,10 +1,10 @@
 //! Removing records from the beginning, and the whole partition.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use disk::{Disk, Kind};
-use record::{Offset, Timestamp};
+use record::{Offset, Timestamp, TopicId};
 
 use super::Partition;
 use crate::LogError;
@@ -12,6 +12,12 @@ use crate::folder::{Folder, Part, START};
 
 /// How the name of a folder ends that is being deleted. A partition's ends in a number.
 const DELETED: &str = "-delete";
+
+/// How the name of a folder ends whose topic the cluster doesn't know.
+const STRAY: &str = "-stray";
+
+/// The longest name that file systems take.
+const LONGEST_NAME: usize = 255;
 
 impl<D: Disk> Partition<D> {
     /// Raises the start offset, as DeleteRecords does; records below are no longer served.
@@ -94,21 +100,40 @@ impl<D: Disk> Partition<D> {
     /// Where the file system fails; [`Partition::remove_deleted`] finishes the work later.
     pub fn delete(self) -> Result<(), LogError> {
         let Folder { disk, path } = &self.folder;
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(self.folder.error(io::ErrorKind::InvalidInput.into()));
-        };
-        let id = self.options.topic_id.map(|id| id.to_string()).unwrap_or_default();
         let doomed = Folder {
             disk: disk.clone(),
-            path: parent.join(format!("{}.{id}{DELETED}", name.to_string_lossy())),
+            path: renamed(path, self.options.topic_id, DELETED),
         };
         if disk.exists(&doomed.path).map_err(|e| doomed.error(e))? {
             remove_folder(&doomed)?;
         }
-        disk.rename(path, &doomed.path)
-            .map_err(|e| self.folder.error(e))?;
-        disk.sync_dir(parent).map_err(|e| self.folder.error(e))?;
+        self.folder.rename(&doomed.path)?;
         remove_folder(&doomed)
+    }
+
+    /// Puts a partition aside whose topic the cluster doesn't know, under a name that ends in `-stray`:
+    /// nothing opens it any more, and an operator can look at it. Gives its new folder. One that is
+    /// aside already stays as it is.
+    ///
+    /// # Errors
+    /// Where the file system fails, or the name is taken.
+    pub fn set_aside(disk: &D, dir: &Path) -> Result<PathBuf, LogError> {
+        if dir.as_os_str().as_encoded_bytes().ends_with(STRAY.as_bytes()) {
+            return Ok(dir.to_owned());
+        }
+        let folder = Folder {
+            disk: disk.clone(),
+            path: dir.to_owned(),
+        };
+        let aside = renamed(dir, Self::read_topic_id(disk, dir)?, STRAY);
+        if disk.exists(&aside).map_err(|e| folder.error(e))? {
+            return Err(LogError::Io {
+                path: aside,
+                source: io::ErrorKind::AlreadyExists.into(),
+            });
+        }
+        folder.rename(&aside)?;
+        Ok(aside)
     }
 
     /// Removes what interrupted deletions have left in `data_dir`, the folder of the partitions.
@@ -130,6 +155,17 @@ impl<D: Disk> Partition<D> {
         }
         Ok(())
     }
+}
+
+/// `<topic>-<partition>.<topic id><suffix>`, the topic's name cut where it would be too long.
+fn renamed(dir: &Path, id: Option<TopicId>, suffix: &str) -> PathBuf {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let (topic, partition) = name.rsplit_once('-').unwrap_or((&name, ""));
+    let id = id.map(|id| id.to_string()).unwrap_or_default();
+    let rest = format!("-{partition}.{id}{suffix}");
+    let room = LONGEST_NAME.saturating_sub(rest.len());
+    let topic = &topic[..topic.floor_char_boundary(room)];
+    dir.with_file_name(format!("{topic}{rest}"))
 }
 
 /// Removes a folder of files.

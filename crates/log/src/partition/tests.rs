@@ -9,7 +9,9 @@ use record::{
 };
 
 use super::Partition;
-use crate::{AppendError, LogError, Options, ReadError, Recovery, SegmentView, TimestampAndOffset, Trust};
+use crate::{
+    AppendError, InvalidRecord, LogError, Options, ReadError, Recovery, SegmentView, TimestampAndOffset, Trust,
+};
 
 mod crash;
 mod model;

@@ -476,3 +476,18 @@ fn producers_of_removed_records_do_not_come_back() {
         assert_eq!(partition.producers()[0].last_sequence, Sequence(1), "at {base}");
     }
 }
+
+#[test]
+fn what_one_append_decompresses_is_limited_in_all() {
+    let mut one = BatchBuilder::new(Compression::Zstd);
+    one.push(Timestamp(5), None, Some(&[0; 6_000]), &[]).unwrap();
+    let one = one.build().unwrap().to_vec();
+    let (_, mut partition) = fresh(Options {
+        max_decompressed_bytes: 10_000,
+        ..Options::default()
+    });
+    produce(&mut partition, one.clone()).unwrap();
+    let error = produce(&mut partition, [one.clone(), one].concat()).unwrap_err();
+    assert!(matches!(error, AppendError::InvalidRecord(_)), "{error}");
+    assert_eq!(partition.end_offset(), Offset(1));
+}

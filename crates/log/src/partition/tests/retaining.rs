@@ -275,3 +275,56 @@ fn a_full_disk_does_not_keep_a_follower_from_truncating() {
     // That freed some space.
     assert_eq!(append(&mut partition, "x", 0).unwrap(), Offset(11));
 }
+
+#[test]
+fn the_longest_name_can_be_deleted_and_set_aside() {
+    let disk = SimDisk::new();
+    let id: TopicId = "AAAAAAAAAAAAAAAAAAAABw".parse().unwrap();
+    let options = || Options {
+        topic_id: Some(id),
+        ..small()
+    };
+    let long = PathBuf::from("/").join(format!("{}-1999", "t".repeat(249)));
+    let opened = |dir: &Path| {
+        Partition::open(disk.clone(), dir.to_owned(), options(), NOW, Trust::SameBoot)
+            .expect("the partition opens")
+            .0
+    };
+
+    disk.keep_images();
+    opened(&long).delete().unwrap();
+    let mut longest = 0;
+    for image in disk.take_images() {
+        for name in names(&image.after_kill(), Path::new("/")) {
+            longest = longest.max(name.len());
+        }
+    }
+    assert_eq!(longest, 255);
+    assert!(names(&disk, Path::new("/")).is_empty());
+
+    drop(opened(&long));
+    let aside = Partition::set_aside(&disk, &long).unwrap();
+    let name = aside.file_name().unwrap().to_str().unwrap();
+    assert_eq!(name.len(), 255);
+    assert!(name.ends_with(&format!("-1999.{id}-stray")), "{name}");
+    assert_eq!(names(&disk, Path::new("/")), [name]);
+    assert_eq!(Partition::set_aside(&disk, &aside).unwrap(), aside);
+    Partition::remove_deleted(&disk, Path::new("/")).unwrap();
+    assert_eq!(Partition::read_topic_id(&disk, &aside).unwrap(), Some(id));
+}
+
+#[test]
+fn a_flush_that_could_not_open_a_file_is_tried_again() {
+    let (_, mut partition) = filled(small(), 20);
+    let flush = partition.begin_flush().unwrap();
+    let full = LogError::Unopened {
+        path: dir(),
+        source: std::io::ErrorKind::Other.into(),
+    };
+    assert!(partition.finish_flush(flush, Err(full)).is_err());
+    assert_eq!(partition.offline(), None);
+    assert_eq!(partition.flushed_offset(), Offset(0));
+    append(&mut partition, "more", 0).unwrap();
+    partition.flush().unwrap();
+    assert_eq!(partition.flushed_offset(), Offset(21));
+}

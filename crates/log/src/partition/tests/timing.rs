@@ -98,3 +98,39 @@ fn records_without_a_timestamp_are_no_obstacle() {
         Offset(3)
     );
 }
+
+#[test]
+fn timestamps_may_be_limited() {
+    let fault = |before, after, timestamps: &[i64]| {
+        let (_, mut partition) = fresh(Options {
+            timestamp_before_max_ms: before,
+            timestamp_after_max_ms: after,
+            ..Options::default()
+        });
+        let mut bytes = batch("x", timestamps);
+        match partition.append_as_leader(&mut bytes, LeaderEpoch(0), Timestamp(1_000)) {
+            Ok(_) => None,
+            Err(AppendError::InvalidRecord(fault)) => Some(fault),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let refused = |timestamp, setting, limit_ms| {
+        Some(InvalidRecord::Timestamp {
+            timestamp: Timestamp(timestamp),
+            now: Timestamp(1_000),
+            setting,
+            limit_ms,
+        })
+    };
+    let far = 4_070_908_800_000;
+    assert_eq!(fault(i64::MAX, i64::MAX, &[0, far]), None);
+    assert_eq!(fault(100, 50, &[900, 1_050, -1]), None);
+    assert_eq!(
+        fault(100, 50, &[950, 899, 1_000]),
+        refused(899, "message.timestamp.before.max.ms", 100)
+    );
+    assert_eq!(
+        fault(100, 50, &[950, 1_051, 1_000]),
+        refused(1_051, "message.timestamp.after.max.ms", 50)
+    );
+}
