@@ -10,6 +10,9 @@ use crate::{ControllerReply, ControllerRequest, Metadata, Millis, Token};
 /// How long a request that names no time waits for a controller.
 const PATIENCE: Millis = Millis(10_000);
 
+/// The shortest: who doesn't want to wait (a timeout of 0) still wants it to be done.
+const SHORTEST: Millis = Millis(100);
+
 /// The longest that a request may wait.
 const LONGEST: Millis = Millis(60_000);
 
@@ -58,7 +61,7 @@ impl Errands {
             ControllerRequest::DeleteTopics(delete) => delete.timeout,
             _ => PATIENCE,
         };
-        let deadline = now.plus(wanted.min(LONGEST));
+        let deadline = now.plus(wanted.clamp(SHORTEST, LONGEST));
         let request = match request {
             ControllerRequest::DeleteTopics(delete) => Carried::Deletion(Deletion::new(&delete, metadata)),
             request => Carried::Request(request),

@@ -40,8 +40,6 @@ codes! {
     RequestTimedOut = 7,
     /// The connection to the controller broke. Retriable.
     NetworkException = 13,
-    /// The controller is starting. Retriable.
-    CoordinatorLoadInProgress = 14,
     /// A name that no topic can have.
     InvalidTopicException = 17,
     /// The name is taken.
@@ -72,20 +70,4 @@ codes! {
     InconsistentClusterId = 104,
     /// The broker isn't registered. Retriable.
     BrokerIdNotRegistered = 102,
-}
-
-impl ErrorCode {
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub fn is_retriable(self) -> bool {
-        matches!(
-            self,
-            Self::RequestTimedOut
-                | Self::NetworkException
-                | Self::CoordinatorLoadInProgress
-                | Self::NotController
-                | Self::ThrottlingQuotaExceeded
-                | Self::BrokerIdNotRegistered
-        )
-    }
 }

@@ -37,6 +37,7 @@
 mod apply;
 mod as_number;
 mod deletion;
+mod draft;
 mod duties;
 mod errands;
 mod error;

@@ -146,16 +146,20 @@ impl Node {
     }
 
     fn accept(&mut self, token: Token, request: ControllerRequest, actions: &mut Vec<Action>) {
-        if self.errands.len() < self.options.max_waiting {
-            self.errands.add(token, request, &self.metadata, self.now);
-            return;
+        let room = match self.errands.len() < self.options.max_waiting {
+            true => Ok(()),
+            false => {
+                let message = "this broker has too many requests waiting for the controller; try again later";
+                Err(Refusal::new(ErrorCode::ThrottlingQuotaExceeded, message))
+            }
+        };
+        match room.and_then(|()| request.check_size()) {
+            Ok(()) => self.errands.add(token, request, &self.metadata, self.now),
+            Err(refusal) => actions.push(Action::Answer {
+                token,
+                reply: ControllerReply::Refused(refusal),
+            }),
         }
-        let message = "this broker has too many requests waiting for the controller; try again later";
-        let refusal = Refusal::new(ErrorCode::ThrottlingQuotaExceeded, message);
-        actions.push(Action::Answer {
-            token,
-            reply: ControllerReply::Refused(refusal),
-        });
     }
 
     fn serve_peer(
@@ -173,6 +177,9 @@ impl Node {
         if on_behalf_of != from {
             let message = format!("broker {from} may not speak for broker {on_behalf_of}");
             let refusal = Refusal::new(ErrorCode::InvalidRequest, message);
+            return Some(ControllerReply::Refused(refusal));
+        }
+        if let Err(refusal) = request.check_size() {
             return Some(ControllerReply::Refused(refusal));
         }
         self.serve(Requester::Peer(token), request)

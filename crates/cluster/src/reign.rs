@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use record::{BrokerEpoch, BrokerId, ProducerId};
 
 use crate::TopicRef;
+use crate::draft::Draft;
 use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
 use crate::{ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic};
@@ -370,12 +371,12 @@ fn unfence(view: &View<'_>, broker: BrokerId) -> Vec<MetadataRecord> {
 
 fn create_topics(create: &CreateTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
     // Each topic must see those before it: their names, and what they weigh on brokers.
-    let mut draft = view.metadata.clone();
+    let mut draft = Draft::new(view.metadata);
     let mut records = Vec::new();
     let mut created = Vec::new();
     for new in &create.topics {
         let result = topics::create(&draft, view.options, new).map(|(new_records, info)| {
-            draft.apply(view.metadata.applied, new_records.clone());
+            draft.add(new_records.clone());
             records.extend(new_records);
             info
         });

@@ -4,7 +4,7 @@ use record::{BrokerEpoch, BrokerId, PartitionIndex, ProducerId, TopicId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ErrorCode, Index, Listener, Millis, as_number};
+use crate::{ErrorCode, Listener, Millis, as_number};
 
 /// A request to the controller. Every one may be repeated: the second time changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,30 +203,34 @@ pub struct DeletedTopicInfo {
     pub id: TopicId,
 }
 
+/// Most topics, partitions and configurations of one request together: Kafka's limit on the records of one
+/// operation.
+const MOST_ENTRIES: usize = 10_000;
+
 impl ControllerRequest {
-    /// The request as bytes, for brokers that have no request of Kafka's for it.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("plain data becomes JSON")
+    /// Refuses a request that would keep the controller busy for too long.
+    pub(crate) fn check_size(&self) -> Result<(), Refusal> {
+        let entries = match self {
+            Self::CreateTopics(create) => {
+                let weigh = |topic: &NewTopic| {
+                    let assigned = topic.assignments.iter().map(|a| 1 + a.replicas.len());
+                    let partitions = usize::try_from(topic.partitions).unwrap_or(0);
+                    1 + topic.configs.len() + assigned.sum::<usize>() + partitions.min(MOST_ENTRIES)
+                };
+                create.topics.iter().map(weigh).sum()
+            }
+            Self::DeleteTopics(delete) => delete.topics.len(),
+            _ => 0,
+        };
+        if entries <= MOST_ENTRIES {
+            return Ok(());
+        }
+        let message = format!(
+            "the request has {entries} topics, partitions and configurations; at most {MOST_ENTRIES} are \
+             taken at once: ask in smaller portions"
+        );
+        Err(Refusal::new(ErrorCode::PolicyViolation, message))
     }
-
-    /// Reads what [`ControllerRequest::encode`] wrote.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(bytes).map_err(unreadable)
-    }
-}
-
-fn unreadable(error: serde_json::Error) -> Refusal {
-    Refusal::new(
-        ErrorCode::InvalidRequest,
-        format!(
-            "a broker's request can't be read ({error}); all brokers of a cluster must run the same \
-             minicluster version"
-        ),
-    )
 }
 
 impl Refusal {
@@ -241,20 +245,6 @@ impl Refusal {
 }
 
 impl ControllerReply {
-    /// The reply as bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("plain data becomes JSON")
-    }
-
-    /// Reads what [`ControllerReply::encode`] wrote.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(bytes).map_err(unreadable)
-    }
-
     /// The reply of a broker that can't be reached.
     #[must_use]
     pub fn lost() -> Self {
@@ -262,13 +252,5 @@ impl ControllerReply {
             ErrorCode::NetworkException,
             "the connection to the controller broke; try again",
         ))
-    }
-}
-
-impl Heartbeat {
-    /// How much of the metadata the broker has applied.
-    #[must_use]
-    pub fn metadata_index(&self) -> Index {
-        Index(self.metadata_index)
     }
 }

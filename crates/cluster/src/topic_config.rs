@@ -41,12 +41,21 @@ enum Values {
     /// A fraction from 0 to 1.
     Ratio,
     OneOf(&'static [&'static str]),
+    /// The default alone; why nothing else is there.
+    Only(&'static str),
     /// One or more, separated by commas.
     SomeOf(&'static [&'static str]),
 }
 
 const INT: i64 = i32::MAX as i64;
 const LONG: i64 = i64::MAX;
+
+/// The largest batch: brokers take Produce requests of up to 16 MiB, and there must be room for the rest of
+/// the request.
+const MOST_MESSAGE_BYTES: i64 = (16 << 20) - (64 << 10);
+
+/// Why logs aren't flushed by count or by time.
+const NO_FLUSH: &str = "logs are made durable by the broker's own rules, not by topic";
 
 /// Every key that a topic has, sorted by name, with Kafka's defaults except where the doc says so.
 #[must_use]
@@ -78,6 +87,13 @@ pub(crate) fn check(name: &str, value: Option<&str>) -> Result<(), String> {
             Ok(number) if (0.0..=1.0).contains(&number) => return Ok(()),
             _ => "a number from 0 to 1".to_owned(),
         },
+        Values::Only(_) if value == key.default => return Ok(()),
+        Values::Only(why) => {
+            return Err(format!(
+                "topic config {name} can only be {}, not {value:?}: {why}",
+                key.default
+            ));
+        }
         Values::OneOf(allowed) if allowed.contains(&value) => return Ok(()),
         Values::OneOf(allowed) => format!("one of {}", allowed.join(", ")),
         Values::SomeOf(allowed) if value.split(',').all(|v| allowed.contains(&v.trim())) => return Ok(()),
@@ -131,7 +147,7 @@ const KEYS: &[ConfigDefinition] = &[
         "compression.type",
         T::String,
         "producer",
-        V::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+        V::Only("batches are stored as producers compressed them; set compression.type of the producers"),
         "Compression of stored batches; `producer` keeps what the producer chose.",
     ),
     key(
@@ -159,14 +175,14 @@ const KEYS: &[ConfigDefinition] = &[
         "flush.messages",
         T::Long,
         "9223372036854775807",
-        V::Whole(1, LONG),
+        V::Only(NO_FLUSH),
         "Records after which the log is forced to disk.",
     ),
     key(
         "flush.ms",
         T::Long,
         "9223372036854775807",
-        V::Whole(0, LONG),
+        V::Only(NO_FLUSH),
         "Time after which the log is forced to disk.",
     ),
     key(
@@ -215,15 +231,15 @@ const KEYS: &[ConfigDefinition] = &[
         "max.message.bytes",
         T::Int,
         "1048588",
-        V::Whole(0, INT),
+        V::Whole(0, MOST_MESSAGE_BYTES),
         "Largest record batch.",
     ),
     key(
         "message.timestamp.after.max.ms",
         T::Long,
-        "3600000",
+        "9223372036854775807",
         V::Whole(0, LONG),
-        "How far a record's timestamp may be ahead of the broker's clock.",
+        "How far a record's timestamp may be ahead of the broker's clock; not limited, as in Kafka 3.7.",
     ),
     key(
         "message.timestamp.before.max.ms",

@@ -1,9 +1,8 @@
 //! Creating and deleting topics: what is refused, and where partitions go.
 
-use std::collections::BTreeMap;
-
 use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 
+use crate::draft::Draft;
 use crate::leaders::leader_of;
 use crate::metadata_record::MetadataRecord;
 use crate::topic_config;
@@ -18,15 +17,16 @@ const MOST_PARTITIONS: i32 = 2_000;
 
 /// The records that create a topic, and what to answer once they are committed.
 pub(crate) fn create(
-    metadata: &Metadata,
+    draft: &Draft,
     options: &Options,
     new: &NewTopic,
 ) -> Result<(Vec<MetadataRecord>, CreatedTopicInfo), Refusal> {
+    let metadata = &draft.metadata;
     if let Some(known) = metadata.topic(&new.name) {
         return existing(known, new.id).map(|info| (Vec::new(), info));
     }
     check_name(&new.name)?;
-    check_collision(metadata, &new.name)?;
+    check_collision(draft, &new.name)?;
     if new.id == TopicId::default() || metadata.topics.contains_key(&new.id) {
         return refuse(
             ErrorCode::InvalidRequest,
@@ -44,10 +44,10 @@ pub(crate) fn create(
             .map_err(|why| Refusal::new(ErrorCode::InvalidConfig, why))?;
     }
     let replicas = match new.assignments.is_empty() {
-        true => spread(metadata, partition_count(new, options)?, replication_factor(new)?)?,
+        true => spread(draft, partition_count(new, options)?, replication_factor(new)?)?,
         false => assigned(metadata, new)?,
     };
-    if metadata.partition_count() + replicas.len() > options.max_partitions {
+    if draft.partitions + replicas.len() > options.max_partitions {
         let most = options.max_partitions;
         return refuse(
             ErrorCode::PolicyViolation,
@@ -119,13 +119,8 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// Metrics turn '.' into '_', so names that differ only there can't be told apart.
-fn check_collision(metadata: &Metadata, name: &str) -> Result<(), Refusal> {
-    let plain = name.replace('.', "_");
-    let taken = metadata
-        .topic_ids
-        .keys()
-        .find(|known| known.replace('.', "_") == plain);
-    match taken {
+fn check_collision(draft: &Draft, name: &str) -> Result<(), Refusal> {
+    match draft.collision(name) {
         Some(known) => refuse(
             ErrorCode::InvalidTopicException,
             format!("the topic name {name:?} collides with topic {known:?}: '.' and '_' count as equal"),
@@ -165,23 +160,13 @@ fn no_replication(factor: i64) -> String {
 }
 
 /// Spreads partitions over the brokers that are alive: first those that hold the fewest.
-fn spread(metadata: &Metadata, partitions: usize, factor: usize) -> Result<Vec<Vec<BrokerId>>, Refusal> {
-    let mut load: BTreeMap<BrokerId, usize> = metadata.unfenced().map(|(id, _)| (id, 0)).collect();
+fn spread(draft: &Draft, partitions: usize, factor: usize) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+    let mut load = draft.load.clone();
     if load.len() < factor {
         return refuse(
             ErrorCode::InvalidReplicationFactor,
             "no broker is alive that could hold the topic; start one and try again",
         );
-    }
-    for held in metadata
-        .topics
-        .values()
-        .flat_map(|t| &t.partitions)
-        .flat_map(|p| &p.replicas)
-    {
-        if let Some(count) = load.get_mut(held) {
-            *count += 1;
-        }
     }
     let mut placed = Vec::with_capacity(partitions);
     for _ in 0..partitions {

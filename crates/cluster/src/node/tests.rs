@@ -2,7 +2,8 @@ use record::{BrokerId, PartitionIndex, ProducerId, TopicId};
 use uuid::Uuid;
 
 use super::*;
-use crate::{Assignment, CreateTopics, HardState, Heartbeat, Index, NewTopic, RegisterBroker};
+use crate::{Assignment, CreateTopics, DeleteTopics, HardState, Heartbeat, Index, NewTopic};
+use crate::{RegisterBroker, TopicRef};
 
 fn options(cluster: &str) -> Options {
     Options::new(BrokerId(1), cluster, vec![BrokerId(1)], Uuid::from_u128(1))
@@ -221,5 +222,109 @@ fn voters_are_checked() {
         wrong.voters = voters.iter().map(|id| BrokerId(*id)).collect();
         let built = Node::new(wrong, Restored::default());
         assert!(matches!(built, Err(ClusterError::Voters { .. })), "{voters:?}");
+    }
+}
+
+#[test]
+fn who_does_not_wait_is_served() {
+    let mut node = alone();
+    let topics = vec![new_topic("t", 1)];
+    let create = CreateTopics {
+        topics,
+        validate_only: false,
+        timeout: Millis(0),
+    };
+    let created = ask(&mut node, ControllerRequest::CreateTopics(create));
+    assert!(matches!(created, ControllerReply::CreateTopics(_)), "{created:?}");
+    let delete = DeleteTopics {
+        topics: vec![TopicRef::Name("t".to_owned())],
+        timeout: Millis(0),
+    };
+    let deleted = ask(&mut node, ControllerRequest::DeleteTopics(delete));
+    assert!(matches!(deleted, ControllerReply::DeleteTopics(_)), "{deleted:?}");
+    assert!(node.metadata().topics.is_empty());
+}
+
+#[test]
+fn a_request_of_too_many_entries_is_refused_whole() {
+    let mut node = alone();
+    let names: Vec<String> = (0..10_001).map(|n| format!("t{n}")).collect();
+    let refused = |reply| match reply {
+        ControllerReply::Refused(refusal) => refusal.code,
+        other => panic!("{other:?}"),
+    };
+
+    let topics = names.iter().map(|name| TopicRef::Name(name.clone())).collect();
+    let timeout = Millis(1_000);
+    let delete = ControllerRequest::DeleteTopics(DeleteTopics { topics, timeout });
+    assert_eq!(refused(ask(&mut node, delete)), ErrorCode::PolicyViolation);
+
+    let topics = (1..)
+        .zip(&names)
+        .take(5_001)
+        .map(|(id, name)| new_topic(name, id));
+    let create = ControllerRequest::CreateTopics(CreateTopics {
+        topics: topics.collect(),
+        validate_only: false,
+        timeout,
+    });
+    assert_eq!(refused(ask(&mut node, create)), ErrorCode::PolicyViolation);
+
+    let most = (1..)
+        .zip(&names)
+        .take(5_000)
+        .map(|(id, name)| new_topic(name, id));
+    assert!(create_all(&mut node, most.collect()));
+    assert_eq!(node.metadata().topics.len(), 5_000);
+}
+
+fn create_all(node: &mut Node, topics: Vec<NewTopic>) -> bool {
+    create(node, topics).iter().all(Result::is_ok)
+}
+
+#[test]
+fn what_nobody_obeys_is_refused() {
+    let mut node = alone();
+    let mut with = |key: &str, value: &str| {
+        let configs = vec![(key.to_owned(), Some(value.to_owned()))];
+        let topic = NewTopic {
+            configs,
+            ..new_topic("t", 1)
+        };
+        let create = CreateTopics {
+            topics: vec![topic],
+            validate_only: true,
+            timeout: Millis(1_000),
+        };
+        match ask(&mut node, ControllerRequest::CreateTopics(create)) {
+            ControllerReply::CreateTopics(mut created) => created.remove(0).result.map(|_| ()),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (key, value) in [
+        ("compression.type", "zstd"),
+        ("flush.messages", "1"),
+        ("flush.ms", "1000"),
+        ("max.message.bytes", "16777216"),
+    ] {
+        assert_eq!(
+            with(key, value).map_err(|r| r.code),
+            Err(ErrorCode::InvalidConfig),
+            "{key}"
+        );
+    }
+    let refusal = with("compression.type", "zstd").unwrap_err();
+    assert_eq!(
+        refusal.message,
+        "topic config compression.type can only be producer, not \"zstd\": batches are stored as producers \
+         compressed them; set compression.type of the producers"
+    );
+    for (key, value) in [
+        ("compression.type", "producer"),
+        ("flush.ms", "9223372036854775807"),
+        ("max.message.bytes", "10485760"),
+        ("message.timestamp.after.max.ms", "1000"),
+    ] {
+        assert_eq!(with(key, value), Ok(()), "{key}");
     }
 }

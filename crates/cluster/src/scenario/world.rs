@@ -315,22 +315,19 @@ impl World {
                     let message = PeerMessage::decode(message.encode()).expect("a round trip");
                     Event::Peer { from, message }
                 }
-                Letter::Ask(token, request) => {
-                    let request = ControllerRequest::decode(&request.encode()).expect("a round trip");
-                    Event::PeerRequest {
-                        from,
-                        token: peer_token(from, token),
-                        request,
-                    }
-                }
+                Letter::Ask(token, request) => Event::PeerRequest {
+                    from,
+                    token: peer_token(from, token),
+                    request: through_json(&request),
+                },
                 Letter::Reply(token, _) if self.is_lost(to) => Event::PeerReply {
                     token,
                     reply: ControllerReply::lost(),
                 },
-                Letter::Reply(token, reply) => {
-                    let reply = ControllerReply::decode(&reply.encode()).expect("a round trip");
-                    Event::PeerReply { token, reply }
-                }
+                Letter::Reply(token, reply) => Event::PeerReply {
+                    token,
+                    reply: through_json(&reply),
+                },
             };
             self.event(to, event);
         }
@@ -372,6 +369,12 @@ impl World {
             }
         }
     }
+}
+
+/// As it comes out of the bytes that brokers send each other.
+fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+    let bytes = serde_json::to_vec(value).expect("plain data becomes JSON");
+    serde_json::from_slice(&bytes).expect("a round trip")
 }
 
 fn describe_message(m: &PeerMessage) -> String {

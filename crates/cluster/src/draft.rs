@@ -1,0 +1,70 @@
+//! The metadata as it will be, while a request of many topics is looked at.
+
+use std::collections::BTreeMap;
+
+use record::BrokerId;
+
+use crate::Metadata;
+use crate::metadata_record::MetadataRecord;
+
+/// Each topic of a request sees those before it. What every one of them asks is counted once and kept up to
+/// date, so that a request of thousands costs no more than its size.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) metadata: Metadata,
+    /// Partitions of all topics.
+    pub(crate) partitions: usize,
+    /// How many replicas each broker holds that is alive.
+    pub(crate) load: BTreeMap<BrokerId, usize>,
+    /// Names of topics by what metrics make of them.
+    plain_names: BTreeMap<String, String>,
+}
+
+impl Draft {
+    pub(crate) fn new(metadata: &Metadata) -> Self {
+        let mut load: BTreeMap<BrokerId, usize> = metadata.unfenced().map(|(id, _)| (id, 0)).collect();
+        let partitions = metadata.topics.values().flat_map(|topic| &topic.partitions);
+        for held in partitions.flat_map(|partition| &partition.replicas) {
+            if let Some(count) = load.get_mut(held) {
+                *count += 1;
+            }
+        }
+        let names = metadata.topic_ids.keys();
+        Self {
+            partitions: metadata.partition_count(),
+            load,
+            plain_names: names.map(|name| (plain(name), name.clone())).collect(),
+            metadata: metadata.clone(),
+        }
+    }
+
+    /// Takes in the records of a topic that is created.
+    pub(crate) fn add(&mut self, records: Vec<MetadataRecord>) {
+        for record in &records {
+            match record {
+                MetadataRecord::Topic { name, .. } => {
+                    self.plain_names.insert(plain(name), name.clone());
+                }
+                MetadataRecord::Partition { replicas, .. } => {
+                    self.partitions += 1;
+                    for held in replicas {
+                        if let Some(count) = self.load.get_mut(held) {
+                            *count += 1;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.metadata.apply(self.metadata.applied, records);
+    }
+
+    /// The topic that can't be told from `name`: metrics turn '.' into '_'.
+    pub(crate) fn collision(&self, name: &str) -> Option<&str> {
+        self.plain_names.get(&plain(name)).map(String::as_str)
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.replace('.', "_")
+}
