@@ -50,6 +50,18 @@ pub enum EtlError {
         /// The topic.
         topic: String,
     },
+    /// A broker refused an offset, and the range that it told afterwards doesn't say why.
+    #[error(
+        "{topic}-{partition}: a broker says that offset {offset} is out of range, but not why; it is asked again"
+    )]
+    OutOfRange {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+    },
     /// A record batch of a topic is damaged.
     #[error("{topic}-{partition}: the record batch at offset {offset} cannot be read: {what}")]
     Batch {
@@ -98,7 +110,7 @@ impl EtlError {
                     std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
                 )
             }
-            Self::TopicMissing { .. } => true,
+            Self::TopicMissing { .. } | Self::OutOfRange { .. } => true,
             _ => false,
         }
     }

@@ -55,27 +55,7 @@ impl KafkaSource {
                 offset,
                 start,
                 end,
-            } => {
-                let next = offset;
-                if start > next {
-                    Refusal::OffsetsGone {
-                        topic,
-                        partition,
-                        next,
-                        earliest: start,
-                    }
-                    .into()
-                } else {
-                    Refusal::TailLost {
-                        topic,
-                        partition,
-                        next,
-                        epoch: LeaderEpoch(-1),
-                        end,
-                    }
-                    .into()
-                }
-            }
+            } => out_of_range(topic, partition, offset, start, end),
             FetchError::Truncated {
                 topic,
                 partition,
@@ -263,6 +243,43 @@ impl EventSource for KafkaSource {
     }
 }
 
+/// A refusal needs evidence: the range is asked for after the fetch failed, may not be known (-1),
+/// and may hold the offset again.
+fn out_of_range(
+    topic: String,
+    partition: PartitionIndex,
+    next: Offset,
+    start: Offset,
+    end: Offset,
+) -> EtlError {
+    if start > next {
+        let earliest = start;
+        Refusal::OffsetsGone {
+            topic,
+            partition,
+            next,
+            earliest,
+        }
+        .into()
+    } else if end.0 >= 0 && end < next {
+        let epoch = LeaderEpoch(-1);
+        Refusal::TailLost {
+            topic,
+            partition,
+            next,
+            epoch,
+            end,
+        }
+        .into()
+    } else {
+        EtlError::OutOfRange {
+            topic,
+            partition: partition.0,
+            offset: next.0,
+        }
+    }
+}
+
 async fn ask(client: &Client, key: &TopicPartition, spec: OffsetSpec) -> Option<Offset> {
     let asked = [(key.0.as_str(), key.1, spec)];
     let answers = timeout(
@@ -281,3 +298,6 @@ fn to_client(position: Position) -> client::Position {
         leader_epoch,
     }
 }
+
+#[cfg(test)]
+mod tests;
