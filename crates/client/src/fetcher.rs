@@ -260,7 +260,8 @@ impl Fetcher {
     fn after_look(&mut self, result: Result<(), ClientError>) {
         let client = &self.client;
         let known = |topic: &str| client.known_topic_id(topic).is_some();
-        let missing = self.tracks.end_looking(result.is_ok(), known, MISSING_LIMIT);
+        let led = |topic: &str, partition| client.known_leader(topic, partition).is_some();
+        let missing = self.tracks.end_looking(result.is_ok(), known, led, MISSING_LIMIT);
         self.errors.extend(missing.into_iter().map(FetchError::from));
         match result {
             Err(error) if !error.is_retriable() => self.errors.push_back(error.into()),

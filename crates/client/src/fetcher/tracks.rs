@@ -24,6 +24,8 @@ pub(super) struct Track {
     pub(super) topic_id: Option<TopicId>,
     /// Looks at the metadata that didn't find the topic.
     missing: u32,
+    /// The last look at the metadata found no leader, or came to nothing.
+    leaderless: bool,
 }
 
 /// All assigned partitions, those that had their turn last.
@@ -51,6 +53,7 @@ impl Tracks {
             stopped: false,
             topic_id: None,
             missing: 0,
+            leaderless: false,
         });
     }
 
@@ -130,17 +133,23 @@ impl Tracks {
     /// Whether to pause before looking: the first look comes at once.
     pub(super) fn start_looking(&mut self) -> bool {
         self.looking = true;
-        self.readable().any(|track| track.stale || track.missing > 0)
+        self.readable()
+            .any(|track| track.stale || track.leaderless || track.missing > 0)
     }
 
-    /// Takes in a look at the metadata. Topics that it didn't find `limit` times are errors.
+    /// Takes in a look at the metadata: which topics are known now, and which partitions have a leader.
+    /// Topics that it didn't find `limit` times are errors.
     pub(super) fn end_looking(
         &mut self,
         answered: bool,
         known: impl Fn(&str) -> bool,
+        led: impl Fn(&str, PartitionIndex) -> bool,
         limit: u32,
     ) -> Vec<ClientError> {
         self.looking = false;
+        for track in &mut self.tracks {
+            track.leaderless = !led(&track.topic, track.partition);
+        }
         let mut errors = Vec::new();
         if !answered {
             return errors;
@@ -162,3 +171,6 @@ impl Tracks {
         self.looking
     }
 }
+
+#[cfg(test)]
+mod tests;
