@@ -118,6 +118,14 @@ pub enum BrokerError {
     },
 }
 
+/// Whether there was no space, so that the same may work later.
+pub(crate) fn is_full(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 impl BrokerError {
     /// Sorts a failure of the disk by what the operator can do about it.
     pub(crate) fn disk(path: &Path, source: io::Error) -> Self {
@@ -126,7 +134,7 @@ impl BrokerError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::ReadOnly { path, source }
             }
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ if is_full(&source) => Self::DiskFull { path },
             _ => Self::Disk { path, source },
         }
     }

@@ -19,6 +19,7 @@ use record::{Batch, BatchBuilder, BrokerId, Compression, LeaderEpoch, Offset, Ti
 use serde::{Deserialize, Serialize};
 
 use crate::BrokerError;
+use crate::error::is_full;
 use crate::folder::Folder;
 
 #[cfg(test)]
@@ -137,7 +138,7 @@ impl<D: Disk> QuorumStore<D> {
         };
         let from = offset(from);
         if self.log.end_offset() > from {
-            self.log.truncate_to(from).map_err(|e| self.persist_error(&e))?;
+            self.log.truncate_to(from).map_err(|e| self.persist_error(e))?;
         }
         if entries.is_empty() {
             return Ok(());
@@ -148,7 +149,7 @@ impl<D: Disk> QuorumStore<D> {
             Err(AppendError::DiskFull(e)) => return Err(PersistError::DiskFull(e.to_string())),
             Err(e) => return Err(self.damaged(e.to_string())),
         }
-        self.log.flush().map_err(|e| self.persist_error(&e))
+        self.log.flush().map_err(|e| self.persist_error(e))
     }
 
     /// The end of the log is flushed with every append; this writes what else an orderly end needs.
@@ -189,8 +190,14 @@ impl<D: Disk> QuorumStore<D> {
         })
     }
 
-    fn persist_error(&self, e: &LogError) -> PersistError {
-        self.damaged(e.to_string())
+    fn persist_error(&self, e: LogError) -> PersistError {
+        match e {
+            // Still online: it gave up before it changed anything.
+            LogError::Io { path, source } if is_full(&source) && self.log.offline().is_none() => {
+                PersistError::DiskFull(path.display().to_string())
+            }
+            e => self.damaged(e.to_string()),
+        }
     }
 }
 

@@ -392,9 +392,16 @@ impl<D: Disk> Replica<D> {
         let State::Online(log) = &mut self.state else {
             return;
         };
-        if let Err(e) = log.begin_epoch(epoch) {
-            tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
-            self.state = State::Offline(e.to_string());
+        match log.begin_epoch(epoch) {
+            Ok(()) => {}
+            // Nothing is harmed, and what is there can be read: the first append notes the epoch.
+            Err(AppendError::DiskFull(e)) => {
+                tracing::warn!(partition = %self.dir.display(), "leader epoch {epoch} is not noted yet: {e}");
+            }
+            Err(e) => {
+                tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
+                self.state = State::Offline(e.to_string());
+            }
         }
     }
 

@@ -158,6 +158,31 @@ fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
 }
 
 #[test]
+fn a_new_leader_on_a_full_disk_serves_reads() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    let id = broker.create("t", &[]);
+    assert_eq!(broker.produce("t", batch(&["a"])), (0, 0));
+    disk.set_capacity(Some(0));
+    // As if it led under a later epoch from now on.
+    let change = cluster::MetadataChange::BecomeLeader {
+        replica: cluster::Replica {
+            topic_id: id,
+            topic: "t".to_owned(),
+            partition: record::PartitionIndex(0),
+        },
+        leader_epoch: record::LeaderEpoch(99),
+    };
+    let now = broker.clock();
+    broker.executor.on_change(&change, now, &mut Vec::new());
+    assert_eq!(broker.values("t", 0), ["a"]);
+    let storage = code(ResponseError::KafkaStorageError);
+    assert_eq!(broker.produce("t", batch(&["b"])), (storage, -1));
+    disk.set_capacity(None);
+    assert_eq!(broker.produce("t", batch(&["b"])), (0, 1));
+}
+
+#[test]
 fn a_topic_that_is_created_on_a_full_disk_works_when_there_is_space() {
     let disk = SimDisk::new();
     let mut broker = Harness::start(&disk, 1);
