@@ -20,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
     pub(crate) correlation: i32,
+    /// The how-manieth connection it came on.
+    pub(crate) connection: usize,
 }
 
 /// What the broker does.
@@ -46,8 +48,10 @@ impl FakeBroker {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
+            let mut count = 0;
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(converse(stream, script.clone()));
+                connections.spawn(converse(stream, count, script.clone()));
+                count += 1;
             }
         });
         Self {
@@ -57,7 +61,7 @@ impl FakeBroker {
     }
 }
 
-async fn converse(mut stream: TcpStream, script: impl Fn(&Asked) -> Reply) {
+async fn converse(mut stream: TcpStream, connection: usize, script: impl Fn(&Asked) -> Reply) {
     while let Ok(length) = stream.read_i32().await {
         let mut frame = vec![0; length as usize];
         stream.read_exact(&mut frame).await.unwrap();
@@ -66,6 +70,7 @@ async fn converse(mut stream: TcpStream, script: impl Fn(&Asked) -> Reply) {
             api: ApiKey::try_from(header.request_api_key).unwrap(),
             version: header.request_api_version,
             correlation: header.correlation_id,
+            connection,
         };
         match script(&asked) {
             Reply::Bytes(bytes) => stream.write_all(&bytes).await.unwrap(),

@@ -327,3 +327,6 @@ const MAX_TOPIC_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,9 @@ struct Parcel {
 /// The task that decides. Dropping it ends everything that it started.
 pub(super) struct Driver {
     client: Client,
+    /// With connections of their own: a broker that is stuck with a Produce request serves nothing behind
+    /// it, and who gives a connection up loses all that is in flight on it.
+    questions: Client,
     options: ProducerOptions,
     shelf: Arc<Shelf>,
     lanes: HashMap<BrokerId, mpsc::Sender<Parcel>>,
@@ -49,6 +52,7 @@ impl Driver {
     pub(super) fn new(client: Client, options: ProducerOptions, shelf: Arc<Shelf>) -> Self {
         let (events, inbox) = mpsc::channel(EVENTS);
         Self {
+            questions: client.with_own_connections(),
             client,
             options,
             shelf,
@@ -95,7 +99,7 @@ impl Driver {
     fn execute(&mut self, action: Action) {
         match action {
             Action::InitProducerId => {
-                let (client, events) = (self.client.clone(), self.events.clone());
+                let (client, events) = (self.questions.clone(), self.events.clone());
                 self.tasks.spawn(async move {
                     let event = match client.new_producer_id().await {
                         Ok(identity) => Event::ProducerId(Ok(identity)),
@@ -106,7 +110,7 @@ impl Driver {
                 });
             }
             Action::RefreshMetadata { topics } => {
-                let (client, events) = (self.client.clone(), self.events.clone());
+                let (client, events) = (self.questions.clone(), self.events.clone());
                 self.tasks
                     .spawn(async move { drop(events.send(leaders(&client, &topics).await).await) });
             }
