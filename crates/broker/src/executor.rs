@@ -215,12 +215,14 @@ impl<D: Disk> Executor<D> {
         self.node.may_shut_down()
     }
 
-    /// Flushes everything and marks the folder as cleanly closed.
+    /// Flushes everything and marks the folder as cleanly closed, unless the files of some partition
+    /// have failed since the start: those are recovered at the next one.
     ///
     /// # Errors
     /// If the disk fails; the folder counts as not closed then.
     pub fn close(self) -> Result<(), BrokerError> {
         let path = self.folder.path().to_owned();
+        let sound = self.replicas.are_sound();
         let closed = self.replicas.close();
         closed.map_err(|e| match e {
             log::LogError::Io { path, source } => BrokerError::disk(&path, source),
@@ -230,7 +232,10 @@ impl<D: Disk> Executor<D> {
             },
         })?;
         self.quorum.close()?;
-        self.folder.mark_closed()
+        if sound {
+            self.folder.mark_closed()?;
+        }
+        Ok(())
     }
 
     fn on_tick(&mut self, now: Clock, out: &mut Vec<Output>) {

@@ -43,6 +43,9 @@ pub(crate) struct Replicas<D: Disk> {
     last_opened: u64,
     /// The last write failed for the disk's sake, and that was said.
     failing: bool,
+    /// Some partition was opened again after its files had failed: what a failed sync left out is
+    /// unknown, whatever later ones say.
+    reopened: bool,
 }
 
 /// Why a request to a partition is refused: Kafka's error, and what else is to be said.
@@ -81,6 +84,7 @@ impl<D: Disk> Replicas<D> {
             replicas: BTreeMap::new(),
             last_opened: 0,
             failing: false,
+            reopened: false,
         }
     }
 
@@ -177,6 +181,7 @@ impl<D: Disk> Replicas<D> {
             let Some(Replica { dir, leading, .. }) = self.replicas.remove(&key) else {
                 continue;
             };
+            self.reopened = true;
             // This process has written since the folder was opened, whatever it was like then.
             let trust = if self.trust() == Trust::Nothing {
                 Trust::Nothing
@@ -194,6 +199,11 @@ impl<D: Disk> Replicas<D> {
     /// Whether the files of all partitions can be used.
     pub(crate) fn are_online(&self) -> bool {
         !self.replicas.values().any(Replica::is_offline)
+    }
+
+    /// Whether the files of all partitions could be used ever since this process opened them.
+    pub(crate) fn are_sound(&self) -> bool {
+        self.are_online() && !self.reopened
     }
 
     /// What is to be made durable of a partition.
@@ -251,10 +261,12 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    /// Flushes all.
+    /// Flushes all that can be.
     pub(crate) fn close(self) -> Result<(), LogError> {
         for replica in self.replicas.into_values() {
-            if let State::Online(log) = replica.state {
+            if let State::Online(log) = replica.state
+                && log.offline().is_none()
+            {
                 log.close()?;
             }
         }

@@ -1,5 +1,7 @@
 //! What a restart finds again, and what it must not do.
 
+use std::io::ErrorKind;
+
 use disk::SimDisk;
 use kafka_protocol::messages::DeleteTopicsRequest;
 
@@ -26,6 +28,26 @@ fn everything_is_there_after_a_clean_stop() {
     );
     assert_eq!(broker.values("t", 0), ["a", "b"]);
     assert_eq!(broker.produce("t", batch(&["c"])), (0, 2));
+}
+
+#[test]
+fn a_folder_with_files_that_failed_is_not_called_clean() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("bad", &[]);
+    broker.create("good", &[]);
+    assert_eq!(broker.produce("good", batch(&["a"])), (0, 0));
+    // The write fails, and so does cutting off what it left.
+    let next = disk.steps() + 1;
+    disk.fail_step(next, ErrorKind::Other);
+    disk.fail_step(next + 1, ErrorKind::Other);
+    assert_ne!(broker.produce("bad", batch(&["b"])).0, 0);
+    broker.executor.close().expect("closes the others");
+
+    let mut broker = Harness::start(&disk, 2);
+    assert_eq!(broker.executor.left(), Left::SameBoot);
+    assert_eq!(broker.values("good", 0), ["a"]);
+    assert_eq!(broker.produce("bad", batch(&["b"])), (0, 0));
 }
 
 #[test]
