@@ -101,7 +101,7 @@ impl<D: Disk> Replicas<D> {
                     let dir = self
                         .folder
                         .join(format!("{}-{}", replica.topic, replica.partition));
-                    let opened = self.open(dir, topic, now, self.trust());
+                    let opened = self.open(dir, topic, metadata, now, self.trust());
                     self.replicas.insert(key, opened);
                 }
             }
@@ -188,7 +188,7 @@ impl<D: Disk> Replicas<D> {
             } else {
                 Trust::SameBoot
             };
-            let mut replica = self.open(dir, topic, now, trust);
+            let mut replica = self.open(dir, topic, metadata, now, trust);
             if let Some(epoch) = leading {
                 replica.lead(epoch);
             }
@@ -281,9 +281,26 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    fn open(&mut self, dir: PathBuf, topic: &Topic, now: Timestamp, trust: Trust) -> Replica<D> {
+    fn open(
+        &mut self,
+        dir: PathBuf,
+        topic: &Topic,
+        metadata: &Metadata,
+        now: Timestamp,
+        trust: Trust,
+    ) -> Replica<D> {
         let options = topic_settings::log_options(topic, &self.serving);
-        let state = match Partition::open(self.disk.clone(), dir.clone(), options, now, trust) {
+        let open = || Partition::open(self.disk.clone(), dir.clone(), options.clone(), now, trust);
+        let opened = match open() {
+            // The topic before it was deleted while these files couldn't be used.
+            Err(LogError::OtherTopic { found, .. }) if !metadata.topics.contains_key(&found) => {
+                tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
+                self.remove(dir.clone());
+                open()
+            }
+            opened => opened,
+        };
+        let state = match opened {
             Ok((log, recovery)) => {
                 if let Some(cut) = &recovery.cut {
                     let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);

@@ -1,8 +1,9 @@
 //! What a restart finds again, and what it must not do.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
-use disk::SimDisk;
+use disk::{Disk, File, OpenMode, SimDisk};
 use kafka_protocol::messages::DeleteTopicsRequest;
 
 use super::harness::Harness;
@@ -161,4 +162,30 @@ fn a_topic_of_the_same_name_begins_anew() {
     assert_eq!(broker.produce("t", batch(&["new"])), (0, 0));
     let mut broker = Harness::start(&disk.after_kill(), 2);
     assert_eq!(broker.values("t", 0), ["new"]);
+}
+
+#[test]
+fn a_name_is_free_again_though_the_files_of_the_deleted_topic_had_failed() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("t", &[]);
+    broker.produce("t", batch(&["old"]));
+    let disk = disk.after_kill();
+    let path = Path::new("/data/1/t-0/partition.metadata");
+    let whole = disk.read(path).expect("reads");
+    let write = |content: &[u8]| {
+        let file = disk.open(path, OpenMode::Write).expect("opens");
+        file.write_all_at(content, 0).expect("writes");
+    };
+    write(b"damaged");
+    let mut broker = Harness::start(&disk, 2);
+    let delete = DeleteTopicsRequest::default()
+        .with_timeout_ms(1_000)
+        .with_topic_names(vec![topic_name("t")]);
+    broker.ask(5, Request::DeleteTopics(delete));
+    broker.pass(100);
+    write(&whole);
+    broker.create("t", &[]);
+    assert_eq!(broker.values("t", 0), [""; 0]);
+    assert_eq!(broker.produce("t", batch(&["new"])), (0, 0));
 }
