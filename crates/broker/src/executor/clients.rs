@@ -146,7 +146,9 @@ impl<D: Disk> Executor<D> {
         out: &mut Vec<Output>,
     ) {
         let found = self.find(&request, version);
-        let wanted = usize::try_from(request.min_bytes).unwrap_or(0);
+        // More than a response may hold would be waited for in vain.
+        let most = request.max_bytes.min(self.settings.serving.fetch_max_bytes);
+        let wanted = usize::try_from(request.min_bytes.min(most)).unwrap_or(0);
         let longest = millis(self.settings.serving.fetch_max_wait);
         let wait = Millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(longest);
         if found.urgent || found.bytes >= wanted || wait == Millis(0) || found.partitions.is_empty() {

@@ -14,7 +14,7 @@ use kafka_protocol::messages::fetch_response::{
 };
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use kafka_protocol::protocol::StrBytes;
-use record::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use record::{BatchHeader, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use crate::handlers::leader_hint::LeaderHint;
 use crate::replicas::{Key, Refusal, Replicas, read_refusal};
@@ -36,7 +36,7 @@ pub(crate) struct Found {
     pub(crate) response: FetchResponse,
     /// Bytes of records in it.
     pub(crate) bytes: usize,
-    /// It holds something that the client must hear of at once.
+    /// It holds something that the client must hear of at once, or there is more behind what was read.
     pub(crate) urgent: bool,
     /// The partitions that may be waited for.
     pub(crate) partitions: Vec<Key>,
@@ -86,7 +86,7 @@ impl<D: Disk> Fetch<'_, D> {
                 answers.push(match result {
                     Ok(data) => {
                         found.bytes += data.records.as_ref().map_or(0, bytes::Bytes::len);
-                        found.urgent |= data.diverging_epoch.epoch >= 0;
+                        found.urgent |= data.diverging_epoch.epoch >= 0 || has_more(&data);
                         found.partitions.extend(id.as_ref().ok().map(|id| (*id, index)));
                         data.with_aborted_transactions(
                             (request.isolation_level == READ_COMMITTED).then(Vec::new),
@@ -200,6 +200,18 @@ impl Found {
             ..Self::new()
         }
     }
+}
+
+/// Whether records follow those that were read: a read ends with a segment, or at a limit. Waiting for
+/// more to be appended would be for nothing.
+fn has_more(data: &PartitionData) -> bool {
+    let mut rest = data.records.as_deref().unwrap_or_default();
+    let mut next = None;
+    while let Ok(header) = BatchHeader::parse(rest) {
+        next = Some(header.next_offset());
+        rest = rest.get(header.size..).unwrap_or_default();
+    }
+    next.is_some_and(|next| next.0 < data.high_watermark)
 }
 
 fn refused(

@@ -79,6 +79,21 @@ fn a_long_poll_ends_at_its_deadline_without_a_tick() {
 }
 
 #[test]
+fn nobody_waits_for_what_is_there_already_or_can_never_come() {
+    let mut broker = Harness::start(&SimDisk::new(), 1);
+    let size = i32::try_from(batch(&["a"]).len()).expect("small");
+    broker.create("t", &[("segment.bytes", &size.to_string())]);
+    broker.produce("t", batch(&["a"]));
+    broker.produce("t", batch(&["b"]));
+    // The first segment ends after one batch, the second holds the other.
+    let both = broker.send(2, 12, Request::Fetch(fetch("t", 0, size * 2, 500)));
+    assert_eq!(fetched(broker.outcome(both)), ["a"]);
+    let endless = fetch("t", 1, i32::MAX, 500).with_max_bytes(size);
+    let endless = broker.send(3, 12, Request::Fetch(endless));
+    assert_eq!(fetched(broker.outcome(endless)), ["b"]);
+}
+
+#[test]
 fn a_client_that_left_is_not_waited_for() {
     let mut broker = with_records("t", &[]);
     let waiting = broker.send(2, 12, Request::Fetch(fetch("t", 0, 1, 500)));
