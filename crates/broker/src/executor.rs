@@ -31,6 +31,9 @@ pub type Random = Box<dyn FnMut() -> u128 + Send>;
 /// How often replicas that are offline are opened again.
 const REOPEN: Millis = Millis(5_000);
 
+/// How often it is said that there is no space for the metadata log; it is tried with every tick.
+const SPACE_WARNING: Millis = Millis(60_000);
+
 /// One broker without sockets, threads, clock or randomness of its own.
 ///
 /// It is told what happened by [`Executor::on`] and gives back what is to be done. Everything it does on
@@ -67,6 +70,8 @@ struct Settings {
 struct Schedule {
     retention: Millis,
     reopen: Millis,
+    /// When it is said again that there is no space for the metadata log.
+    space_warning: Millis,
 }
 
 impl<D: Disk> Executor<D> {
@@ -118,6 +123,7 @@ impl<D: Disk> Executor<D> {
             schedule: Schedule {
                 retention,
                 reopen: now.monotonic.plus(REOPEN),
+                space_warning: Millis(0),
             },
             random,
             now: now.monotonic,
@@ -324,7 +330,10 @@ impl<D: Disk> Executor<D> {
                     match done {
                         Ok(()) => {}
                         Err(PersistError::DiskFull(what)) => {
-                            tracing::warn!("no space for the metadata log: {what}; waiting for some");
+                            if now.monotonic >= self.schedule.space_warning {
+                                self.schedule.space_warning = now.monotonic.plus(SPACE_WARNING);
+                                tracing::warn!("no space for the metadata log: {what}; waiting for some");
+                            }
                             self.held.push_front(Action::Persist {
                                 truncate_from,
                                 entries,

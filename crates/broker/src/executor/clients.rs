@@ -262,8 +262,8 @@ impl<D: Disk> Executor<D> {
             Outcome::Waits => {}
             Outcome::AskForBlock => {
                 let broker = self.settings.node.id;
-                let registered = self.node.metadata().brokers.get(&broker);
-                let broker_epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
+                // Not the epoch that an earlier process registered.
+                let broker_epoch = self.node.broker_epoch().unwrap_or(BrokerEpoch(-1));
                 let request = ControllerRequest::AllocateProducerIds { broker, broker_epoch };
                 self.ask(request, Asked::ProducerIds, now, out);
             }
