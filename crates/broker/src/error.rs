@@ -52,6 +52,12 @@ pub enum BrokerError {
         /// What was to be written.
         path: PathBuf,
     },
+    /// This process may open no more files.
+    #[error("{} can't be opened: too many files are open; raise the limit (ulimit -n) and start again", path.display())]
+    TooManyFiles {
+        /// What was to be opened.
+        path: PathBuf,
+    },
     /// Any other failure of the disk.
     #[error("{} failed: {source}", path.display())]
     Disk {
@@ -126,6 +132,14 @@ pub(crate) fn is_full(e: &io::Error) -> bool {
     )
 }
 
+/// Whether this process or the machine has too many files open, so that the same may work later.
+pub(crate) fn is_out_of_files(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
+}
+
 impl BrokerError {
     /// Sorts a failure of the disk by what the operator can do about it.
     pub(crate) fn disk(path: &Path, source: io::Error) -> Self {
@@ -135,6 +149,7 @@ impl BrokerError {
                 Self::ReadOnly { path, source }
             }
             _ if is_full(&source) => Self::DiskFull { path },
+            _ if is_out_of_files(&source) => Self::TooManyFiles { path },
             _ => Self::Disk { path, source },
         }
     }

@@ -329,10 +329,12 @@ impl<D: Disk> Executor<D> {
                             .persist(&self.folder, truncate_from, &entries, hard_state, now.wall);
                     match done {
                         Ok(()) => {}
-                        Err(PersistError::DiskFull(what)) => {
+                        Err(PersistError::NotNow(what)) => {
                             if now.monotonic >= self.schedule.space_warning {
                                 self.schedule.space_warning = now.monotonic.plus(SPACE_WARNING);
-                                tracing::warn!("no space for the metadata log: {what}; waiting for some");
+                                tracing::warn!(
+                                    "the metadata log can't be written now ({what}); trying again"
+                                );
                             }
                             self.held.push_front(Action::Persist {
                                 truncate_from,

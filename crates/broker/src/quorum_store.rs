@@ -19,7 +19,7 @@ use record::{Batch, BatchBuilder, BrokerId, Compression, LeaderEpoch, Offset, Ti
 use serde::{Deserialize, Serialize};
 
 use crate::BrokerError;
-use crate::error::is_full;
+use crate::error::{is_full, is_out_of_files};
 use crate::folder::Folder;
 
 #[cfg(test)]
@@ -70,8 +70,8 @@ impl State {
 /// Why something was not made durable.
 #[derive(Debug)]
 pub(crate) enum PersistError {
-    /// There was no space. Nothing is harmed: the same may be tried again.
-    DiskFull(String),
+    /// There was no space, or no file could be opened. Nothing is harmed: the same may be tried again.
+    NotNow(String),
     /// What is on disk is not known.
     Failed(BrokerError),
 }
@@ -113,7 +113,7 @@ impl<D: Disk> QuorumStore<D> {
         Ok((store, Restored { hard_state, entries }))
     }
 
-    /// Makes the changes durable. May be repeated after [`PersistError::DiskFull`].
+    /// Makes the changes durable. May be repeated after [`PersistError::NotNow`].
     pub(crate) fn persist(
         &mut self,
         folder: &Folder<D>,
@@ -126,8 +126,8 @@ impl<D: Disk> QuorumStore<D> {
         if let Some(state) = hard_state {
             let text = serde_json::to_string(&State::of(state)).expect("a plain struct becomes JSON");
             match folder.replace(STATE, text.as_bytes()) {
-                Err(BrokerError::DiskFull { path }) => {
-                    return Err(PersistError::DiskFull(path.display().to_string()));
+                Err(e @ (BrokerError::DiskFull { .. } | BrokerError::TooManyFiles { .. })) => {
+                    return Err(PersistError::NotNow(e.to_string()));
                 }
                 replaced => replaced.map_err(PersistError::Failed)?,
             }
@@ -146,7 +146,10 @@ impl<D: Disk> QuorumStore<D> {
         let batches = batches(entries, now).map_err(|reason| self.damaged(reason))?;
         match self.log.append_as_follower(&batches, now) {
             Ok(_) => {}
-            Err(AppendError::DiskFull(e)) => return Err(PersistError::DiskFull(e.to_string())),
+            Err(AppendError::DiskFull(e)) => return Err(PersistError::NotNow(e.to_string())),
+            Err(AppendError::Io(e)) if is_out_of_files(&e) && self.log.offline().is_none() => {
+                return Err(PersistError::NotNow(e.to_string()));
+            }
             Err(e) => return Err(self.damaged(e.to_string())),
         }
         self.log.flush().map_err(|e| self.persist_error(e))
@@ -193,8 +196,10 @@ impl<D: Disk> QuorumStore<D> {
     fn persist_error(&self, e: LogError) -> PersistError {
         match e {
             // Still online: it gave up before it changed anything.
-            LogError::Io { path, source } if is_full(&source) && self.log.offline().is_none() => {
-                PersistError::DiskFull(path.display().to_string())
+            LogError::Io { path, source }
+                if (is_full(&source) || is_out_of_files(&source)) && self.log.offline().is_none() =>
+            {
+                PersistError::NotNow(format!("{}: {source}", path.display()))
             }
             e => self.damaged(e.to_string()),
         }

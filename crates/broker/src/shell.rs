@@ -6,6 +6,7 @@ mod executor_thread;
 mod frame;
 mod handshake;
 mod memory;
+mod open_files;
 mod peer_link;
 mod peer_listener;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub async fn run(
     if !options.voters.iter().any(|peer| peer.id == options.id) {
         return Err(BrokerError::NotAmongPeers { id: options.id });
     }
+    options.limits.connections = open_files::room_for(options.limits.connections);
     let clients = listen(&mut options.clients).await?;
     let peers = listen(&mut options.peers).await?;
     let addresses = Ready {

@@ -121,7 +121,7 @@ fn a_full_disk_is_told_apart_and_the_same_can_be_tried_again() {
     let entries = [entry(1, 1, "a"), entry(2, 1, "b")];
     disk.set_capacity(Some(0));
     let full = store.persist(&first, None, &entries, None, NOW);
-    assert!(matches!(full, Err(PersistError::DiskFull(_))), "{full:?}");
+    assert!(matches!(full, Err(PersistError::NotNow(_))), "{full:?}");
     disk.set_capacity(None);
     store
         .persist(&first, None, &entries, None, NOW)
@@ -152,4 +152,16 @@ fn a_damaged_state_is_refused() {
         .err()
         .expect("refused");
     assert!(matches!(&refused, BrokerError::Damaged { reason, .. } if reason == "its checksum is wrong"));
+}
+
+#[test]
+fn too_many_open_files_are_told_from_a_disk_that_failed() {
+    let of = |errno: rustix::io::Errno| {
+        let error = std::io::Error::from_raw_os_error(errno.raw_os_error());
+        BrokerError::disk(&PathBuf::from("/data/quorum-state"), error)
+    };
+    for errno in [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE] {
+        assert!(matches!(of(errno), BrokerError::TooManyFiles { .. }));
+    }
+    assert!(matches!(of(rustix::io::Errno::IO), BrokerError::Disk { .. }));
 }
