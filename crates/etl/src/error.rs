@@ -102,6 +102,8 @@ impl EtlError {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
+            // A topic that is missing for a while is waited for as at the start.
+            Self::Client(client::ClientError::UnknownTopic { .. }) => true,
             Self::Client(error) => error.is_retriable(),
             Self::Lake(error) => error.is_disk_full(),
             Self::Write { source, .. } => {
@@ -120,5 +122,17 @@ impl EtlError {
             table: table.to_owned(),
             what: error.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_goes_missing_is_waited_for() {
+        let unknown = client::ClientError::UnknownTopic { topic: "t".into() };
+        assert!(EtlError::from(unknown).is_retriable());
+        assert!(!EtlError::from(client::ClientError::NoBootstrap).is_retriable());
     }
 }
