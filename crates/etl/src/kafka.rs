@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use client::{Client, ClientError, FetchError, FetchedBatch, Fetcher, FetcherOptions, Isolation, OffsetSpec};
+use client::{
+    Client, ClientError, ErrorCode, FetchError, FetchedBatch, Fetcher, FetcherOptions, Isolation, OffsetSpec,
+    ServerError,
+};
 use record::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -110,7 +113,10 @@ impl EventSource for KafkaSource {
             id: metadata.cluster_id.clone(),
             topics: BTreeMap::new(),
         };
-        for topic in metadata.topics.iter().filter(|topic| topic.error.is_none()) {
+        for topic in &metadata.topics {
+            if !is_there(&topic.name, topic.error)? {
+                continue;
+            }
             let asked: Vec<_> = topic
                 .partitions
                 .iter()
@@ -240,6 +246,18 @@ impl EventSource for KafkaSource {
             offset: position.offset,
             leader_epoch: position.leader_epoch.unwrap_or(LeaderEpoch(-1)),
         })
+    }
+}
+
+/// Whether the topic exists; an error where the brokers don't say so, such as one of authorization.
+fn is_there(topic: &str, error: Option<ErrorCode>) -> Result<bool, ClientError> {
+    match error {
+        None => Ok(true),
+        Some(ErrorCode::UnknownTopicOrPartition) => Ok(false),
+        Some(code) => Err(ClientError::Refused {
+            what: format!("looking at topic `{topic}`"),
+            error: ServerError { code, message: None },
+        }),
     }
 }
 

@@ -24,3 +24,16 @@ fn what_is_out_of_range_is_refused_only_with_evidence() {
         assert_eq!(of(start, end), "retriable: true", "{start} to {end}");
     }
 }
+
+#[test]
+fn only_an_unknown_topic_is_missing() {
+    let told = |error| is_there("t", error).map_err(|error| (error.to_string(), error.is_retriable()));
+    assert_eq!(told(None), Ok(true));
+    assert_eq!(told(Some(ErrorCode::UnknownTopicOrPartition)), Ok(false));
+    let refused = "looking at topic `t`: TopicAuthorizationFailed (29)";
+    assert_eq!(
+        told(Some(ErrorCode::TopicAuthorizationFailed)),
+        Err((refused.into(), false))
+    );
+    assert!(told(Some(ErrorCode::LeaderNotAvailable)).is_err_and(|(_, retriable)| retriable));
+}
