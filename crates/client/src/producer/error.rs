@@ -27,7 +27,10 @@ pub enum ProduceError {
         may_be_written: bool,
     },
     /// The broker refused the batch, for good.
-    #[error("{topic}-{partition} refused the batch: {error}{}", hint(.error))]
+    #[error(
+        "{topic}-{partition} refused the batch: {error}{}{}", hint(.error),
+        if *.may_be_written { "; an attempt before may have written it nevertheless" } else { "" }
+    )]
     Rejected {
         /// The topic.
         topic: String,
@@ -35,6 +38,8 @@ pub enum ProduceError {
         partition: PartitionIndex,
         /// The broker's answer.
         error: ServerError,
+        /// Whether an attempt before it ended without an answer.
+        may_be_written: bool,
     },
     /// The record alone is larger than a request may be.
     #[error(
@@ -68,9 +73,9 @@ impl ProduceError {
     #[must_use]
     pub fn may_be_written(&self) -> bool {
         match self {
-            Self::TimedOut { may_be_written, .. } => *may_be_written,
+            Self::TimedOut { may_be_written, .. } | Self::Rejected { may_be_written, .. } => *may_be_written,
             Self::Fatal { .. } | Self::Closed => true,
-            Self::Rejected { .. } | Self::TooLarge { .. } | Self::Client(_) => false,
+            Self::TooLarge { .. } | Self::Client(_) => false,
         }
     }
 }

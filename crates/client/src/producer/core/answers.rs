@@ -170,7 +170,7 @@ impl Core {
                 tracing::warn!(%partition, %epoch, said, "new series of sequences");
             }
             Verdict::Rejected => {
-                if queue.give_up(place).is_some() {
+                if let Some(batch) = queue.give_up(place) {
                     let error = answer.error.unwrap_or(ServerError {
                         code: ErrorCode::UnknownServerError,
                         message: None,
@@ -180,6 +180,7 @@ impl Core {
                         topic,
                         partition,
                         error,
+                        may_be_written: batch.may_be_written,
                     });
                     actions.push(Action::Complete { batch: id, result });
                 }

@@ -309,6 +309,31 @@ fn a_rejected_batch_leaves_no_hole() {
 }
 
 #[test]
+fn a_rejection_after_an_unclear_attempt_says_so() {
+    let mut scene = Scene::flowing();
+    scene.append(0, 1);
+    scene.later(5);
+    scene.on(lost(1));
+    scene.later(100);
+    let rejected = scene.core.on(
+        answered(2, 0, Some(ErrorCode::TopicAuthorizationFailed), -1),
+        scene.now,
+    );
+    let error = rejected.iter().find_map(|action| match action {
+        Action::Complete { result, .. } => result.as_ref().err(),
+        _ => None,
+    });
+    let error = error.unwrap();
+    assert!(error.may_be_written(), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("an attempt before may have written it nevertheless"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_follows_a_rejected_batch_starts_a_new_series() {
     let mut scene = Scene::flowing();
     scene.append(0, 2);
