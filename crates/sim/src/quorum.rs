@@ -1,6 +1,8 @@
 //! Runs of `cluster`'s nodes alone.
 
 mod clients;
+#[cfg(test)]
+mod directed;
 mod network;
 mod trouble;
 mod words;
