@@ -22,6 +22,8 @@ pub struct Summary {
     pub terms: usize,
     /// Processes that died.
     pub crashes: u64,
+    /// Processes that stopped cleanly.
+    pub clean_stops: u64,
     /// Times that the power failed.
     pub power_losses: u64,
     /// Topics that clients were told exist.

@@ -3,10 +3,11 @@
 use broker::{Request, Response};
 use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, InitProducerIdRequest,
-    InitProducerIdResponse, ProduceRequest, ProduceResponse, TopicName,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use record::{
@@ -19,8 +20,11 @@ use super::world::{Happening, LAST_PRODUCE, Purpose, World};
 /// Topics that clients only create: once answered, they must stay.
 const KEPT: u64 = 6;
 
-/// Topics that clients create and delete; nothing is promised of them.
+/// Topics that clients create and delete. Each deletion takes effect once at most.
 const DELETED: u64 = 2;
+
+/// UNKNOWN_TOPIC_OR_PARTITION.
+const UNKNOWN_TOPIC: i16 = 3;
 
 /// Errors after which the same batch is sent again: leaders that moved, are unknown, or have no room.
 const TRY_AGAIN: [i16; 9] = [3, 5, 6, 7, 13, 14, 15, 19, 56];
@@ -74,10 +78,11 @@ impl World {
             3 | 4 => self.create(at, deleted),
             _ => {
                 self.tell(format!("client asks {at} to delete {deleted}"));
+                let topic = DeleteTopicState::default().with_name(Some(TopicName(text(&deleted))));
                 let delete = DeleteTopicsRequest::default()
-                    .with_topic_names(vec![TopicName(text(&deleted))])
+                    .with_topics(vec![topic])
                     .with_timeout_ms(2_000);
-                self.request(at, 5, Request::DeleteTopics(delete), Purpose::Delete)
+                self.request(at, 6, Request::DeleteTopics(delete), Purpose::Delete(deleted))
             }
         }
     }
@@ -101,7 +106,10 @@ impl World {
                 self.created(&name, &response);
                 Ok(())
             }
-            (Purpose::Delete, Response::DeleteTopics(_)) => Ok(()),
+            (Purpose::Delete(name), Response::DeleteTopics(response)) => {
+                self.deleted(&name, &response);
+                Ok(())
+            }
             (Purpose::Init(producer), Response::InitProducerId(response)) => {
                 self.identified(producer, &response)
             }
@@ -115,10 +123,14 @@ impl World {
             return;
         };
         self.tell(format!("create {name}: error {}", topic.error_code));
-        if topic.error_code != 0 || !name.starts_with("kept") {
+        if topic.error_code != 0 {
             return;
         }
         let id = TopicId(topic.topic_id);
+        if !name.starts_with("kept") {
+            self.oracle.asks_for(id, name);
+            return;
+        }
         self.oracle.created(id, name.to_owned());
         if self.producers.iter().any(|p| p.topic == id) {
             return;
@@ -134,6 +146,18 @@ impl World {
         });
         self.schedule
             .after(10, Happening::Produce(self.producers.len() - 1));
+    }
+
+    fn deleted(&mut self, name: &str, response: &DeleteTopicsResponse) {
+        let Some(topic) = response.responses.first() else {
+            return;
+        };
+        self.tell(format!("delete {name}: error {}", topic.error_code));
+        match topic.error_code {
+            0 => self.oracle.deleted(TopicId(topic.topic_id), name),
+            UNKNOWN_TOPIC => {}
+            _ => self.oracle.may_have_deleted(name),
+        }
     }
 
     /// The producer takes its next step: it asks for an id, or sends a batch, new or again.

@@ -26,6 +26,7 @@ impl World {
                 ));
             }
             self.oracle.holds_promises(*id, executor.metadata())?;
+            self.oracle.deleted_once(executor.metadata())?;
         }
         if let Some(producer) = self.producers.iter().find(|p| p.is_busy()) {
             return Err(format!(

@@ -25,7 +25,7 @@ fn mistakes_are_found() {
     let within = [
         (Bug::ApplyUncommitted, 10),
         (Bug::ReuseProducerIds, 30),
-        (Bug::AnswerBeforeCommit, 30),
+        (Bug::AnswerBeforeCommit, 60),
         (Bug::KeepLeaderEpoch, 10),
     ];
     for (bug, seeds) in within {
@@ -42,6 +42,10 @@ fn runs_are_about_something() {
     assert!(
         runs.iter().map(|r| r.crashes).sum::<u64>() > 40,
         "crashes: {runs:?}"
+    );
+    assert!(
+        runs.iter().map(|r| r.clean_stops).sum::<u64>() > 10,
+        "clean stops: {runs:?}"
     );
     assert!(
         runs.iter().map(|r| r.power_losses).sum::<u64>() > 5,

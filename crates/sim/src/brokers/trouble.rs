@@ -18,7 +18,7 @@ impl World {
         let Some(id) = self.random.pick(&self.running()) else {
             return Ok(());
         };
-        match self.random.below(12) {
+        match self.random.below(14) {
             0..=2 => self.crash(id),
             3 => self.crash(self.controller().unwrap_or(id)),
             4 => self.running().into_iter().for_each(|id| self.crash(id)),
@@ -32,6 +32,7 @@ impl World {
                     self.cut_off(id, peer, noticed);
                 }
             }
+            11 | 12 => self.stop_cleanly(id),
             _ => {
                 let noticed = self.random.chance(500);
                 if let Some(peer) = self.random.pick(&self.ids()) {
@@ -55,6 +56,18 @@ impl World {
         let time = self.random.between(50, self.weather.longest);
         self.tell(format!("{id} is paused for {time} ms"));
         self.broker(id).paused_until = self.schedule.now().plus(Millis(time));
+    }
+
+    /// The broker asks to be relieved, and stops a little later, relieved or not.
+    fn stop_cleanly(&mut self, id: BrokerId) {
+        let time = self.random.between(0, 1_500);
+        self.tell(format!("{id} wants to stop, within {time} ms"));
+        let broker = self.broker(id);
+        let start = broker.start;
+        if let Some(executor) = &mut broker.executor {
+            executor.want_shut_down();
+        }
+        self.schedule.after(time, Happening::Close(id, start));
     }
 
     fn fill_disk(&mut self, id: BrokerId) {

@@ -44,6 +44,7 @@ pub(super) struct World {
     starts: u64,
     boots: u64,
     crashes: u64,
+    clean_stops: u64,
     pub(super) power_losses: u64,
     pub(super) healed: bool,
     /// Producers write no new records any more.
@@ -58,7 +59,7 @@ pub(super) struct World {
 pub(super) struct Broker {
     pub(super) executor: Option<Executor<SimDisk>>,
     /// Which start of which process this is.
-    start: u64,
+    pub(super) start: u64,
     pub(super) paused_until: Millis,
     pub(super) disk: SimDisk,
     /// The disk is full, or was and the executor hasn't noticed that it isn't: what it wants to write
@@ -83,7 +84,7 @@ struct Waiting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Purpose {
     Create(String),
-    Delete,
+    Delete(String),
     /// A producer wants an id.
     Init(usize),
     /// A producer's batch.
@@ -110,6 +111,7 @@ pub(super) enum Happening {
     Impatient(RequestId),
     Fault,
     Start(BrokerId),
+    Close(BrokerId, u64),
     Mend(BrokerId, BrokerId),
     Room(BrokerId),
     Client,
@@ -148,6 +150,7 @@ impl World {
             starts: 0,
             boots: 1,
             crashes: 0,
+            clean_stops: 0,
             power_losses: 0,
             healed: false,
             winding_up: false,
@@ -163,6 +166,7 @@ impl World {
             digest: self.story.digest(),
             terms: self.oracle.terms(),
             crashes: self.crashes,
+            clean_stops: self.clean_stops,
             power_losses: self.power_losses,
             topics: self.oracle.topics(),
             records: self.acknowledged.values().map(Vec::len).sum(),
@@ -211,6 +215,7 @@ impl World {
             },
             Happening::Fault => self.fault(),
             Happening::Start(id) => self.start(id),
+            Happening::Close(id, start) => self.close(id, start),
             Happening::Mend(a, b) => {
                 self.mend(a, b);
                 Ok(())
@@ -262,7 +267,7 @@ impl World {
             .collect()
     }
 
-    fn is_start(&self, id: BrokerId, start: u64) -> bool {
+    pub(super) fn is_start(&self, id: BrokerId, start: u64) -> bool {
         let broker = &self.brokers[&id];
         broker.executor.is_some() && broker.start == start
     }
@@ -324,16 +329,39 @@ impl World {
     /// The process is gone; its disk is as it left it.
     pub(super) fn crash(&mut self, id: BrokerId) {
         if self.stop(id) {
-            let disk = self.brokers[&id].disk.after_kill();
-            self.replace_disk(id, disk);
-            let longest = if self.random.chance(500) {
-                300
-            } else {
-                self.weather.longest
-            };
-            let back = self.random.between(1, longest);
-            self.schedule.after(back, Happening::Start(id));
+            self.come_back(id);
         }
+    }
+
+    fn come_back(&mut self, id: BrokerId) {
+        let disk = self.brokers[&id].disk.after_kill();
+        self.replace_disk(id, disk);
+        let longest = if self.healed || self.random.chance(500) {
+            300
+        } else {
+            self.weather.longest
+        };
+        let back = self.random.between(1, longest);
+        self.schedule.after(back, Happening::Start(id));
+    }
+
+    /// A broker that wanted to stop does, whether its partitions are in other hands or not.
+    fn close(&mut self, id: BrokerId, start: u64) -> Result<(), String> {
+        if !self.is_start(id, start) {
+            return Ok(());
+        }
+        let Some(executor) = self.broker(id).executor.take() else {
+            return Ok(());
+        };
+        let clean = executor.close();
+        self.tell(match &clean {
+            Ok(()) => format!("{id} has stopped cleanly"),
+            Err(e) => format!("{id} could not stop cleanly: {e}"),
+        });
+        self.clean_stops += u64::from(clean.is_ok());
+        self.disconnect_all(id);
+        self.come_back(id);
+        Ok(())
     }
 
     /// The power fails: all processes are gone, and of what was not synced anything may be.
@@ -367,12 +395,16 @@ impl World {
         }
         self.crashes += 1;
         self.tell(format!("{id} dies"));
+        self.disconnect_all(id);
+        true
+    }
+
+    fn disconnect_all(&mut self, id: BrokerId) {
         for peer in self.ids() {
             if peer != id {
                 self.disconnect(id, peer);
             }
         }
-        true
     }
 
     // Connections.
@@ -501,7 +533,8 @@ impl World {
     fn unanswered(&mut self, waiting: Waiting) -> Result<(), String> {
         match waiting.purpose {
             Purpose::Init(producer) | Purpose::Produce(producer) => self.retry(producer),
-            _ => {}
+            Purpose::Delete(name) => self.oracle.may_have_deleted(&name),
+            Purpose::Create(_) => {}
         }
         Ok(())
     }
