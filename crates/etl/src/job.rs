@@ -11,7 +11,7 @@ use crate::derived_table::DerivedTable;
 use crate::epoch::Gathered;
 use crate::payload::{Payload, Position};
 use crate::recover::{Cluster, Decision, Found, PartitionKey, recover};
-use crate::source::TopicPartition;
+use crate::source::{Epochs, TopicPartition};
 use crate::source_table::SourceTable;
 use crate::{EtlError, Settings, state};
 
@@ -76,16 +76,19 @@ impl<D: Disk> OpenLake<D> {
         })
     }
 
-    /// Where reading went on when the newest commit was made: the lowest of all tables of a topic.
-    pub(crate) fn committed(&self) -> BTreeMap<TopicPartition, Position> {
-        let mut positions = BTreeMap::new();
+    /// The known leader epochs of the newest commit's positions, of all tables.
+    pub(crate) fn epochs(&self) -> Epochs {
+        let mut epochs = Epochs::new();
         for source in self.payload.iter().flat_map(|payload| payload.sources.values()) {
             for (&index, partition) in &source.partitions {
-                let key = (source.declaration.topic.clone(), PartitionIndex(index));
-                lower(&mut positions, key, partition.position());
+                let epoch = partition.position().leader_epoch;
+                if epoch.0 >= 0 {
+                    let key = (source.declaration.topic.clone(), PartitionIndex(index));
+                    epochs.entry(key).or_default().insert(epoch);
+                }
             }
         }
-        positions
+        epochs
     }
 
     /// Decides how to go on, and brings the tables to where the newest commit left them.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::payload::Position;
 use crate::recover::{Cluster, PartitionNow, TopicNow};
-use crate::source::{EventSource, Plan, TopicPartition};
+use crate::source::{Epochs, EventSource, Plan, TopicPartition};
 use crate::{EtlError, Refusal};
 
 /// A leader that does not say its end offset within this time is left out of the plan.
@@ -101,11 +101,7 @@ impl KafkaSource {
 }
 
 impl EventSource for KafkaSource {
-    async fn describe(
-        &mut self,
-        topics: &[String],
-        committed: &BTreeMap<TopicPartition, Position>,
-    ) -> Result<Cluster, EtlError> {
+    async fn describe(&mut self, topics: &[String], epochs: &Epochs) -> Result<Cluster, EtlError> {
         let client = self.client().await?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         let metadata = client.metadata(Some(&names)).await?;
@@ -129,7 +125,7 @@ impl EventSource for KafkaSource {
                     *index,
                     PartitionNow {
                         earliest: earliest?.offset,
-                        epoch_end: None,
+                        epoch_ends: BTreeMap::new(),
                     },
                 );
             }
@@ -142,28 +138,7 @@ impl EventSource for KafkaSource {
                 .topics
                 .insert(topic.name.to_string(), TopicNow { id, partitions });
         }
-        let asked: Vec<_> = committed
-            .iter()
-            .filter(|((topic, partition), position)| {
-                let there = cluster
-                    .topics
-                    .get(topic)
-                    .is_some_and(|t| t.partitions.contains_key(partition));
-                there && position.leader_epoch.0 >= 0
-            })
-            .map(|((topic, partition), position)| (topic.as_str(), *partition, position.leader_epoch))
-            .collect();
-        let ends = client.end_offsets_for_epochs(&asked).await;
-        for ((topic, partition, _), end) in asked.iter().zip(ends) {
-            let end = end?;
-            let now = cluster
-                .topics
-                .get_mut(*topic)
-                .and_then(|t| t.partitions.get_mut(partition));
-            if let Some(now) = now {
-                now.epoch_end = Some((end.leader_epoch, end.end_offset));
-            }
-        }
+        ask_epochs(&client, epochs, &mut cluster).await?;
         Ok(cluster)
     }
 
@@ -246,6 +221,35 @@ impl EventSource for KafkaSource {
             offset: position.offset,
             leader_epoch: position.leader_epoch.unwrap_or(LeaderEpoch(-1)),
         })
+    }
+}
+
+/// Asks where the leader epochs end, of the partitions that are there. A request names a partition
+/// once: its epochs are asked for one after the other.
+async fn ask_epochs(client: &Client, epochs: &Epochs, cluster: &mut Cluster) -> Result<(), ClientError> {
+    let there = |topic: &str, partition| cluster.topics.get(topic)?.partitions.get(partition);
+    let mut rest: Vec<_> = epochs
+        .iter()
+        .filter(|((topic, partition), _)| there(topic, partition).is_some())
+        .map(|((topic, partition), epochs)| (topic.as_str(), *partition, epochs.iter()))
+        .collect();
+    loop {
+        let next = rest.iter_mut().filter_map(|(topic, partition, epochs)| {
+            let epoch = epochs.next()?;
+            Some((*topic, *partition, *epoch))
+        });
+        let asked: Vec<_> = next.collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let ends = client.end_offsets_for_epochs(&asked).await;
+        for ((topic, partition, epoch), end) in asked.iter().zip(ends) {
+            let end = end?;
+            let topic = cluster.topics.get_mut(*topic);
+            if let Some(now) = topic.and_then(|topic| topic.partitions.get_mut(partition)) {
+                now.epoch_ends.insert(*epoch, (end.leader_epoch, end.end_offset));
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::EtlError;
 use crate::payload::Position;
 use crate::recover::{Cluster, PartitionNow, TopicNow};
-use crate::source::{EventSource, Plan, TopicPartition};
+use crate::source::{Epochs, EventSource, Plan, TopicPartition};
 
 /// A record as a test writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,11 +138,7 @@ impl MemorySource {
 }
 
 impl EventSource for MemorySource {
-    async fn describe(
-        &mut self,
-        topics: &[String],
-        committed: &BTreeMap<TopicPartition, Position>,
-    ) -> Result<Cluster, EtlError> {
+    async fn describe(&mut self, topics: &[String], epochs: &Epochs) -> Result<Cluster, EtlError> {
         let mut cluster = Cluster {
             id: self.topics.id.clone(),
             topics: BTreeMap::new(),
@@ -152,15 +148,13 @@ impl EventSource for MemorySource {
                 continue;
             };
             let partitions = topic.partitions.iter().map(|(&index, partition)| {
-                let asked = committed
-                    .get(&(name.clone(), index))
-                    .map(|position| position.leader_epoch)
-                    .filter(|epoch| epoch.0 >= 0);
+                let asked = epochs.get(&(name.clone(), index)).into_iter().flatten();
+                let epoch_ends = asked.map(|&epoch| (epoch, partition.end_of(epoch))).collect();
                 (
                     index,
                     PartitionNow {
                         earliest: partition.earliest,
-                        epoch_end: asked.map(|epoch| partition.end_of(epoch)),
+                        epoch_ends,
                     },
                 )
             });

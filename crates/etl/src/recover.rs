@@ -35,12 +35,13 @@ pub(crate) struct TopicNow {
 }
 
 /// A partition as it is now.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct PartitionNow {
     pub earliest: Offset,
-    /// The end of the committed position's leader epoch, by OffsetForLeaderEpoch; none where there
-    /// is no committed position or its epoch is unknown to the payload.
-    pub epoch_end: Option<(LeaderEpoch, Offset)>,
+    /// The ends of the committed positions' leader epochs, by OffsetForLeaderEpoch: by the epoch that
+    /// was asked for, the largest that is not above it and where that ends. Tables that read the same
+    /// partition may have come to different epochs.
+    pub epoch_ends: BTreeMap<LeaderEpoch, (LeaderEpoch, Offset)>,
 }
 
 /// Source table and partition.
@@ -356,9 +357,9 @@ pub(crate) fn check_position(
             earliest: now.earliest,
         });
     }
-    match now.epoch_end {
+    match now.epoch_ends.get(&position.leader_epoch) {
         // The end of the largest epoch that is not beyond ours: if it is lower than ours, ours is gone.
-        Some((epoch, end)) if epoch < position.leader_epoch || end < next => Err(Refusal::TailLost {
+        Some(&(epoch, end)) if epoch < position.leader_epoch || end < next => Err(Refusal::TailLost {
             topic: topic.into(),
             partition,
             next,

@@ -308,7 +308,7 @@ impl<D: Disk> Session<D> {
             })
         };
         let topics: Vec<String> = sources().map(|source| source.topic.clone()).collect();
-        let cluster = source.describe(&topics, &lake.committed()).await?;
+        let cluster = source.describe(&topics, &lake.epochs()).await?;
         match sources().find(|declared| !cluster.topics.contains_key(&declared.topic)) {
             None => Ok(cluster),
             Some(missing) => {

@@ -1,9 +1,9 @@
 //! Where records come from: the brokers, or memory in tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use client::FetchedBatch;
-use record::{Offset, PartitionIndex};
+use record::{LeaderEpoch, Offset, PartitionIndex};
 
 use crate::EtlError;
 use crate::payload::Position;
@@ -11,6 +11,9 @@ use crate::recover::Cluster;
 
 /// Topic and partition.
 pub(crate) type TopicPartition = (String, PartitionIndex);
+
+/// Leader epochs by partition.
+pub(crate) type Epochs = BTreeMap<TopicPartition, BTreeSet<LeaderEpoch>>;
 
 /// How far an epoch goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,11 +27,11 @@ pub(crate) struct Plan {
 
 /// Where records come from.
 pub(crate) trait EventSource: Send {
-    /// The topics as they are now, with the history at these positions.
+    /// The topics as they are now, with the ends of these leader epochs.
     fn describe(
         &mut self,
         topics: &[String],
-        committed: &BTreeMap<TopicPartition, Position>,
+        epochs: &Epochs,
     ) -> impl Future<Output = Result<Cluster, EtlError>> + Send;
 
     /// Reads on from these positions, and forgets all others.

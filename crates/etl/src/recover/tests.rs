@@ -24,14 +24,14 @@ impl Start {
         };
         for source in payload.sources.values() {
             let partitions = source.partitions.iter().map(|(&index, partition)| {
-                let end = Offset(partition.next_offset + 5);
-                let epoch_end =
-                    (partition.leader_epoch >= 0).then_some((LeaderEpoch(partition.leader_epoch), end));
+                let epoch = LeaderEpoch(partition.leader_epoch);
+                let end = (epoch, Offset(partition.next_offset + 5));
+                let epoch_ends = (epoch.0 >= 0).then_some((epoch, end)).into_iter().collect();
                 (
                     PartitionIndex(index),
                     PartitionNow {
                         earliest: Offset(0),
-                        epoch_end,
+                        epoch_ends,
                     },
                 )
             });
@@ -59,6 +59,26 @@ impl Start {
         self.topic().partitions.get_mut(&PartitionIndex(0)).unwrap()
     }
 
+    fn epoch_3_ends(&mut self, epoch: i32, end: i64) {
+        let end = (LeaderEpoch(epoch), Offset(end));
+        self.partition().epoch_ends.insert(LeaderEpoch(3), end);
+    }
+
+    /// A second table of the topic, which came to another offset and epoch of partition 0.
+    fn second_table(&mut self, next_offset: i64, leader_epoch: i32) {
+        let mut second = self.source().clone();
+        second.table = "second".into();
+        let payload = self.payload.as_mut().unwrap();
+        let mut of = payload.sources["clickstream"].clone();
+        of.declaration = second.clone();
+        let partition = of.partitions.get_mut(&0).unwrap();
+        (partition.next_offset, partition.leader_epoch) = (next_offset, leader_epoch);
+        payload.sources.insert("second".into(), of);
+        self.tables.push(TableDeclaration::Source(second));
+        let end = (LeaderEpoch(2), Offset(95));
+        self.partition().epoch_ends.insert(LeaderEpoch(2), end);
+    }
+
     fn source(&mut self) -> &mut crate::SourceDeclaration {
         match &mut self.tables[0] {
             TableDeclaration::Source(source) => source,
@@ -82,14 +102,21 @@ impl Start {
             "a partition is new" => {
                 let now = PartitionNow {
                     earliest: Offset(7),
-                    epoch_end: None,
+                    epoch_ends: BTreeMap::new(),
                 };
                 self.topic().partitions.insert(PartitionIndex(9), now);
             }
             "the last record's epoch is not in the log" => {
-                self.partition().epoch_end = Some((LeaderEpoch(2), Offset(90)));
+                self.epoch_3_ends(2, 90);
             }
-            "the brokers know no epoch" => self.partition().epoch_end = Some((LeaderEpoch(-1), Offset(-1))),
+            "the brokers know no epoch" => self.epoch_3_ends(-1, -1),
+            "another table read less of the topic" => self.second_table(40, 2),
+            "another table read the epoch that is gone" => {
+                self.second_table(100, 2);
+                self.partition()
+                    .epoch_ends
+                    .insert(LeaderEpoch(2), (LeaderEpoch(2), Offset(90)));
+            }
             "another deduplication key" => self.source().dedup_keys = vec![DedupKey::EventTime],
             "another watermark delay" => self.source().watermark_delay *= 2,
             "a table is no longer declared" => drop(self.tables.remove(1)),
@@ -103,7 +130,7 @@ impl Start {
                 if let Some(earliest) = number("the log starts at ") {
                     self.partition().earliest = Offset(earliest);
                 } else if let Some(end) = number("the epoch ends at ") {
-                    self.partition().epoch_end = Some((LeaderEpoch(3), Offset(end)));
+                    self.epoch_3_ends(3, end);
                 } else {
                     panic!("unknown change: {what}");
                 }
