@@ -148,8 +148,13 @@ pub struct Producer {
 
 impl Producer {
     /// A producer of this client's cluster. Nothing is sent before the first record.
-    #[must_use]
-    pub fn new(client: &Client, options: ProducerOptions) -> Self {
+    ///
+    /// # Errors
+    /// Where the options exclude each other.
+    pub fn new(client: &Client, options: ProducerOptions) -> Result<Self, ProduceError> {
+        if options.idempotent && options.acks != Acks::All {
+            return Err(ProduceError::IdempotentNeedsAll);
+        }
         let core = Core::new(CoreOptions {
             idempotent: options.idempotent,
             identity: options.identity,
@@ -171,13 +176,13 @@ impl Producer {
         });
         let driver = Driver::new(client.with_own_connections(), options.clone(), Arc::clone(&shelf));
         let driver = tokio::spawn(driver.run());
-        Self {
+        Ok(Self {
             client: client.clone(),
             options,
             shelf,
             driver,
             sticky: AtomicU32::new(0),
-        }
+        })
     }
 
     /// Hands over a record. Waits for the topic's metadata where it isn't known, and for space in the buffer

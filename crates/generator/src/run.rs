@@ -183,7 +183,7 @@ impl Generator {
                 batch_bytes: 64 << 10,
                 ..ProducerOptions::default()
             },
-        ));
+        )?);
         let mut settled = Vec::new();
         for (stream, topic) in topics {
             let mut sender = self.sender(stream, &run, start_ms, &producer);

@@ -26,19 +26,19 @@ struct Load {
 }
 
 impl Load {
-    fn new(client: &Client, topic: String) -> Self {
+    fn new(client: &Client, topic: String) -> Outcome<Self> {
         // Longer than a slow machine takes to start a node: what counts is that nothing is lost.
         let options = ProducerOptions {
             delivery_timeout: HEALING * 2,
             ..ProducerOptions::default()
         };
-        let producer = Producer::new(client, options);
-        Self {
+        let producer = Producer::new(client, options)?;
+        Ok(Self {
             producer,
             topic,
             began: Instant::now(),
             deliveries: Vec::new(),
-        }
+        })
     }
 
     async fn flow_for(&mut self, spell: Duration) -> Outcome {
@@ -92,7 +92,7 @@ async fn in_sync(client: &Client, topic: &str) -> Outcome<bool> {
 /// Each node dies once while records flow with `acks=all`: none may be lost, doubled or out of order.
 pub(crate) async fn survive(peer: &Peer) -> Outcome {
     let client = Client::connect(Options::new(peer.bootstrap())).await?;
-    let mut load = Load::new(&client, fresh_topic(&client, "kills", 3).await?);
+    let mut load = Load::new(&client, fresh_topic(&client, "kills", 3).await?)?;
     for node in 1..=3 {
         load.flow_for(SPELL).await?;
         // The script takes a moment; the producer goes on in other threads.
@@ -116,7 +116,7 @@ pub(crate) async fn survive(peer: &Peer) -> Outcome {
 /// wakes up with requests in its sockets.
 pub(crate) async fn survive_a_pause(peer: &Peer) -> Outcome {
     let client = Client::connect(Options::new(peer.bootstrap())).await?;
-    let mut load = Load::new(&client, fresh_topic(&client, "pause", 3).await?);
+    let mut load = Load::new(&client, fresh_topic(&client, "pause", 3).await?)?;
     load.flow_for(SPELL).await?;
     tokio::task::block_in_place(|| peer.pause(2, true))?;
     let paused = Instant::now();
@@ -141,7 +141,7 @@ pub(crate) async fn transactions(peer: &Peer) -> Outcome {
         fresh_topic(&client, "from", 3).await?,
         fresh_topic(&client, "to", 3).await?,
     );
-    let producer = Producer::new(&client, ProducerOptions::default());
+    let producer = Producer::new(&client, ProducerOptions::default())?;
     let count = 2_000;
     for number in 0..count {
         drop(send(&producer, &from, Some(PartitionIndex(0)), number).await?);

@@ -63,7 +63,7 @@ async fn codec_round_trip(client: &Client, codec: Compression, replication: i16)
         compression: codec,
         ..ProducerOptions::default()
     };
-    let producer = Producer::new(client, options);
+    let producer = Producer::new(client, options)?;
     let mut deliveries = Vec::new();
     for number in 0..3_000_u64 {
         deliveries.push((number, send(&producer, &topic, None, number).await?));
@@ -170,7 +170,7 @@ pub(crate) async fn read_all(
 
 async fn offsets_and_epochs(client: &Client, replication: i16) -> Outcome {
     let topic = fresh_topic(client, "offsets", replication).await?;
-    let producer = Producer::new(client, ProducerOptions::default());
+    let producer = Producer::new(client, ProducerOptions::default())?;
     let partition = PartitionIndex(0);
     for number in 0..500 {
         drop(send(&producer, &topic, Some(partition), number).await?);
@@ -260,7 +260,7 @@ async fn cut_connections(bootstrap: &[String], replication: i16) -> Outcome<u64>
         linger: Duration::from_millis(1),
         ..ProducerOptions::default()
     };
-    let producer = Producer::new(&client, settings);
+    let producer = Producer::new(&client, settings)?;
     let mut deliveries = Vec::new();
     for number in 0..20_000 {
         deliveries.push(send(&producer, &topic, None, number).await?);

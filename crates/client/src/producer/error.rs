@@ -41,6 +41,11 @@ pub enum ProduceError {
         /// Whether an attempt before it ended without an answer.
         may_be_written: bool,
     },
+    /// Options that exclude each other.
+    #[error(
+        "a producer can't be idempotent with acks of the leader alone: use Acks::All, or idempotent: false"
+    )]
+    IdempotentNeedsAll,
     /// The record alone is larger than a request may be.
     #[error(
         "a record of {bytes} bytes is larger than max_request_bytes ({limit}): raise it here and max.message.bytes of the topic"
@@ -75,7 +80,7 @@ impl ProduceError {
         match self {
             Self::TimedOut { may_be_written, .. } | Self::Rejected { may_be_written, .. } => *may_be_written,
             Self::Fatal { .. } | Self::Closed => true,
-            Self::TooLarge { .. } | Self::Client(_) => false,
+            Self::IdempotentNeedsAll | Self::TooLarge { .. } | Self::Client(_) => false,
         }
     }
 }

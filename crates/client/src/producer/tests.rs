@@ -66,7 +66,7 @@ async fn leaders_are_looked_up_on_connections_of_their_own() {
     let client = Client::connect(Options::new([broker.address.clone()]))
         .await
         .unwrap();
-    let producer = Producer::new(&client, with_identity());
+    let producer = Producer::new(&client, with_identity()).unwrap();
     let record = OutRecord::default();
     let delivery = producer.send("t", None, record).await.unwrap();
     assert_eq!(delivery.await.unwrap().offset, Some(Offset(40)));
@@ -74,4 +74,27 @@ async fn leaders_are_looked_up_on_connections_of_their_own() {
     let both =
         |connection: &usize| seen.contains(&(*connection, true)) && seen.contains(&(*connection, false));
     assert_eq!(seen.iter().map(|(connection, _)| *connection).find(both), None);
+}
+
+#[tokio::test]
+async fn an_idempotent_producer_needs_all_replicas() {
+    let broker = FakeBroker::start(|asked| match asked.api {
+        ApiKey::ApiVersions => answer(asked, &versions()),
+        _ => answer(asked, &metadata("127.0.0.1:1")),
+    })
+    .await;
+    let client = Client::connect(Options::new([broker.address.clone()]))
+        .await
+        .unwrap();
+    let options = |idempotent| ProducerOptions {
+        idempotent,
+        acks: Acks::Leader,
+        ..ProducerOptions::default()
+    };
+    let refused = Producer::new(&client, options(true)).err();
+    assert!(
+        matches!(refused, Some(ProduceError::IdempotentNeedsAll)),
+        "{refused:?}"
+    );
+    Producer::new(&client, options(false)).unwrap();
 }
