@@ -209,6 +209,12 @@ impl<D: Disk> Executor<D> {
         self.flusher.start_thread()
     }
 
+    /// Limits the bytes of records in Fetch responses that are given out from now on; each Fetch gets its
+    /// first batch even so. For a caller that knows how much clients haven't taken yet.
+    pub fn limit_fetches(&mut self, bytes: usize) {
+        self.fetches.room = Some(bytes);
+    }
+
     /// Tells the controller that this broker wants to stop; [`Executor::may_shut_down`] says when its
     /// partitions are in other hands.
     pub fn want_shut_down(&mut self) {

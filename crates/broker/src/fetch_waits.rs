@@ -31,6 +31,8 @@ pub(crate) struct FetchWaits {
     waiting: BTreeMap<RequestId, WaitingFetch>,
     by_partition: BTreeMap<Key, BTreeSet<RequestId>>,
     deadlines: BTreeSet<(Millis, RequestId)>,
+    /// Bytes that responses may still hold together; `None` for any number.
+    pub(crate) room: Option<usize>,
 }
 
 impl FetchWaits {

@@ -107,6 +107,9 @@ pub struct Limits {
     pub produce_bytes: usize,
     /// Bytes of all requests that are being received or run; then no further large one is read.
     pub buffered_bytes: usize,
+    /// Bytes of records in responses that clients haven't taken yet; beyond it a Fetch gets its first
+    /// batch only.
+    pub response_bytes: usize,
     /// `connections.max.idle.ms`: a connection without a request for this long is closed.
     pub idle: Duration,
     /// A request must be complete, and a response taken, within this time.
@@ -121,6 +124,7 @@ impl Default for Limits {
             request_bytes: 8 << 20,
             produce_bytes: 16 << 20,
             buffered_bytes: 256 << 20,
+            response_bytes: 256 << 20,
             idle: Duration::from_secs(600),
             transfer: Duration::from_secs(30),
         }

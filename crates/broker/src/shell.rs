@@ -11,6 +11,7 @@ mod peer_link;
 mod peer_listener;
 #[cfg(test)]
 mod tests;
+mod untaken;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use client_listener::ClientListener;
 use executor_thread::{ExecutorThread, Queues, Submission, SystemClock};
 use peer_link::{LinkStates, PeerLinks};
 use peer_listener::PeerListener;
+use untaken::Untaken;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -83,6 +85,7 @@ pub async fn run(
         clock,
         queues,
         links,
+        untaken: Untaken::new(options.limits.response_bytes),
         ready: Some(tell_ready),
     };
     let mut ended = spawn(thread)?;

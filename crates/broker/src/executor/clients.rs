@@ -173,9 +173,14 @@ impl<D: Disk> Executor<D> {
             replicas: &mut self.replicas,
             metadata: self.node.metadata(),
             listener: &self.settings.serving.listener,
-            max_bytes: usize::try_from(self.settings.serving.fetch_max_bytes).unwrap_or(0),
+            max_bytes: usize::try_from(self.settings.serving.fetch_max_bytes)
+                .unwrap_or(0)
+                .min(self.fetches.room.unwrap_or(usize::MAX)),
         };
-        fetch.find(request, version)
+        let found = fetch.find(request, version);
+        // Others may be answered by the same input.
+        self.fetches.room = self.fetches.room.map(|room| room.saturating_sub(found.bytes));
+        found
     }
 
     fn on_metadata(

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::executor_thread::{Answer, Submission, Submissions};
 use super::frame::{FrameError, FrameReader};
 use super::memory::{Memory, Share};
+use super::untaken::Part;
 use crate::{Head, Input, Limits, RequestId, WireError, decode, encode, peek};
 
 /// Responses are written together up to so many bytes.
@@ -171,15 +172,18 @@ impl Connection {
                         (&mut due.answer).await.map_err(|_| ConnectionError::Stopping)?
                     }
                 };
-                match answer {
-                    Answer::Respond(response) => encode(&due.head, &response, &mut out)?,
-                    Answer::None => {}
+                let part = match answer {
+                    Answer::Respond(response, part) => {
+                        encode(&due.head, &response, &mut out)?;
+                        Some(part)
+                    }
+                    Answer::None => None,
                     Answer::Hangup => {
                         self.flush(&mut writer, &mut out, &mut held).await?;
                         return Err(ConnectionError::Hangup);
                     }
-                }
-                held.push(due);
+                };
+                held.push((due, part));
                 if out.len() < WRITE {
                     next = dues.try_recv().ok();
                 }
@@ -193,7 +197,7 @@ impl Connection {
         &self,
         writer: &mut OwnedWriteHalf,
         out: &mut BytesMut,
-        held: &mut Vec<Due>,
+        held: &mut Vec<(Due, Option<Part>)>,
     ) -> Result<(), ConnectionError> {
         if !out.is_empty() {
             let written = timeout(self.limits.transfer, writer.write_all_buf(out)).await;

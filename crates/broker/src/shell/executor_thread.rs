@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{timeout, timeout_at};
 
 use super::peer_link::PeerLinks;
+use super::untaken::{Part, Untaken};
 use crate::{BrokerError, Clock, Executor, Input, Output, RequestId, Response};
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ const HAND_OVER: Duration = Duration::from_secs(1);
 /// What becomes of a client's request.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Respond(Response),
+    Respond(Response, Part),
     /// Nothing is sent.
     None,
     /// The connection is closed.
@@ -140,6 +141,7 @@ pub(crate) struct ExecutorThread<D: Disk> {
     pub(crate) clock: SystemClock,
     pub(crate) queues: Queues,
     pub(crate) links: PeerLinks,
+    pub(crate) untaken: Untaken,
     /// Told once, when the broker is registered and counts as alive.
     pub(crate) ready: Option<oneshot::Sender<()>>,
 }
@@ -222,9 +224,13 @@ impl<D: Disk> ExecutorThread<D> {
     }
 
     fn input(&mut self, input: Input, now: Clock, waiting: &mut Waiting) -> Result<(), BrokerError> {
+        self.executor.limit_fetches(self.untaken.room());
         for output in self.executor.on(input, now) {
             let (request, answer) = match output {
-                Output::Respond { request, body } => (request, Answer::Respond(body)),
+                Output::Respond { request, body } => {
+                    let part = self.untaken.add(&body);
+                    (request, Answer::Respond(body, part))
+                }
                 Output::NoResponse { request } => (request, Answer::None),
                 Output::Hangup { request } => (request, Answer::Hangup),
                 Output::PeerFrame { to, frame } => {

@@ -94,6 +94,18 @@ fn nobody_waits_for_what_is_there_already_or_can_never_come() {
 }
 
 #[test]
+fn without_room_for_responses_each_fetch_gets_its_first_batch() {
+    let mut broker = with_records("t", &[&["a"], &["b"], &["c"]]);
+    let size = batch(&["a"]).len();
+    broker.executor.limit_fetches(0);
+    assert_eq!(broker.values("t", 1), ["b"]);
+    // What one response takes, the next one doesn't have.
+    broker.executor.limit_fetches(2 * size);
+    assert_eq!(broker.values("t", 0), ["a", "b"]);
+    assert_eq!(broker.values("t", 0), ["a"]);
+}
+
+#[test]
 fn a_client_that_left_is_not_waited_for() {
     let mut broker = with_records("t", &[]);
     let waiting = broker.send(2, 12, Request::Fetch(fetch("t", 0, 1, 500)));
