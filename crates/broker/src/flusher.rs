@@ -3,12 +3,15 @@
 //! By itself it does so at once. A broker with a clock to keep has a thread do it: a segment may be a
 //! gigabyte, and the executor must not be silent for so long.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 
 use disk::Disk;
 use log::{Flush, LogError};
 
 use crate::replicas::Key;
+
+/// Jobs that wait for the thread; one more is run at once, by whoever brings it.
+const QUEUE: usize = 64;
 
 /// One partition's files that are to be made durable.
 pub(crate) struct Job<D: Disk> {
@@ -26,7 +29,7 @@ pub(crate) struct Done<D: Disk> {
 
 /// Both ends of the thread.
 struct Thread<D: Disk> {
-    jobs: Sender<Job<D>>,
+    jobs: SyncSender<Job<D>>,
     done: Receiver<Done<D>>,
 }
 
@@ -46,7 +49,8 @@ impl<D: Disk> Flusher<D> {
 
     /// Has a thread run the jobs from now on. It ends with the flusher.
     pub(crate) fn start_thread(&mut self) -> std::io::Result<()> {
-        let (jobs, to_do) = channel();
+        let (jobs, to_do) = sync_channel(QUEUE);
+        // Never more than have been begun and not taken back.
         let (finished, done) = channel();
         std::thread::Builder::new()
             .name("flusher".to_owned())
@@ -64,10 +68,24 @@ impl<D: Disk> Flusher<D> {
 
     pub(crate) fn begin(&mut self, job: Job<D>) {
         let left = match &self.thread {
-            Some(thread) => thread.jobs.send(job).err().map(|failed| failed.0),
-            None => Some(job),
+            Some(thread) => thread.jobs.try_send(job).err(),
+            None => Some(TrySendError::Full(job)),
         };
-        self.done.extend(left.map(run));
+        match left {
+            None => {}
+            // Whoever writes faster than the disk takes it waits for the disk.
+            Some(TrySendError::Full(job)) => self.done.push(run(job)),
+            Some(TrySendError::Disconnected(job)) => {
+                tracing::error!("the flusher's thread has ended; segments are flushed without it");
+                self.done.extend(
+                    self.thread
+                        .take()
+                        .iter()
+                        .flat_map(|thread| thread.done.try_iter()),
+                );
+                self.done.push(run(job));
+            }
+        }
     }
 
     /// What has been run since the last call.
