@@ -139,6 +139,12 @@ pub enum ClientError {
         /// The id now.
         now: String,
     },
+    /// A defect of this client.
+    #[error("{what} failed by a defect of this client; please report it, with what stands in the log")]
+    Defect {
+        /// What was asked for.
+        what: String,
+    },
 }
 
 impl ClientError {
@@ -152,7 +158,8 @@ impl ClientError {
             | Self::Disconnected { .. }
             | Self::TimedOut { .. }
             | Self::NoLeader { .. }
-            | Self::UnknownBroker { .. } => true,
+            | Self::UnknownBroker { .. }
+            | Self::Defect { .. } => true,
             _ => false,
         }
     }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use record::{Batch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 use tokio::{task::JoinSet, time::sleep};
 
@@ -19,7 +20,7 @@ use self::{
     request::{Answer, Fetched, PartitionFetch},
     tracks::{Track, Tracks},
 };
-use crate::{Client, ClientError, ErrorCode, Isolation, OffsetSpec, ServerError};
+use crate::{Client, ClientError, ErrorCode, Isolation, OffsetSpec, ServerError, caught::caught};
 
 pub use self::error::FetchError;
 
@@ -230,7 +231,7 @@ impl Fetcher {
             self.tracks.set_busy(broker, true);
             let (client, options) = (self.client.clone(), self.options.clone());
             self.tasks.spawn(async move {
-                let result = request::fetch(&client, broker, &asked, &options).await;
+                let result = caught("a fetch", request::fetch(&client, broker, &asked, &options)).await;
                 Done::Fetched {
                     broker,
                     asked,
@@ -253,7 +254,8 @@ impl Fetcher {
                 sleep(BACKOFF).await;
             }
             let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
-            Done::Looked(client.metadata(Some(&names)).await.map(drop))
+            let looked = caught("a look at the metadata", client.metadata(Some(&names))).await;
+            Done::Looked(looked.map(drop))
         });
     }
 
@@ -330,7 +332,9 @@ impl Fetcher {
                 let offset = track.position.offset;
                 let (client, isolation) = (self.client.clone(), self.options.isolation);
                 self.tasks.spawn(async move {
-                    Done::OutOfRange(out_of_range(&client, &topic, partition, offset, isolation).await)
+                    let range = out_of_range(&client, &topic, partition, offset, isolation);
+                    let error = caught("a look at the offsets", range.map(Ok)).await;
+                    Done::OutOfRange(error.unwrap_or_else(FetchError::from))
                 });
                 Ok(())
             }

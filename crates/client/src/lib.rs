@@ -23,6 +23,7 @@
 //! Consumer groups, transactions, TLS and SASL are not there yet.
 
 mod admin;
+mod caught;
 mod client;
 mod connection;
 mod error;

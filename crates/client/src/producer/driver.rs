@@ -18,7 +18,9 @@ use super::{
     event::{Action, Answer, Event, Millis, Outgoing, RequestId, Sent},
     options::ProducerOptions,
 };
-use crate::{Client, ClientError, ServerError, admin::millis, client::topic_name, connection::Call};
+use crate::{
+    Client, ClientError, ServerError, admin::millis, caught::caught, client::topic_name, connection::Call,
+};
 
 /// Events that wait to be decided on; senders of events wait beyond it.
 const EVENTS: usize = 64;
@@ -101,7 +103,7 @@ impl Driver {
             Action::InitProducerId => {
                 let (client, events) = (self.questions.clone(), self.events.clone());
                 self.tasks.spawn(async move {
-                    let event = match client.new_producer_id().await {
+                    let event = match caught("a producer id", client.new_producer_id()).await {
                         Ok(identity) => Event::ProducerId(Ok(identity)),
                         Err(error) if error.is_retriable() => Event::ProducerId(Err(error.to_string())),
                         Err(error) => Event::Refused(error.to_string()),
@@ -178,35 +180,38 @@ impl Lane {
         let mut waiting = JoinSet::new();
         while let Some(Parcel { request, batches }) = parcels.recv().await {
             while waiting.try_join_next().is_some() {}
-            match self.submit(&batches).await {
+            match caught("a produce request", self.submit(&batches)).await {
                 Ok(call) => {
                     let (events, patience) = (self.events.clone(), self.patience);
                     waiting.spawn(async move {
-                        let event = match call.answer(patience).await {
-                            Ok(response) => Event::Answered {
-                                request,
-                                answers: answers(response),
-                            },
-                            Err(error) => {
-                                let reason = error.to_string();
-                                Event::Failed {
+                        let event =
+                            match caught("the answer to a produce request", call.answer(patience)).await {
+                                Ok(response) => Event::Answered {
                                     request,
-                                    reason,
-                                    sent: Sent::Perhaps,
+                                    answers: answers(response),
+                                },
+                                Err(error) => {
+                                    let reason = error.to_string();
+                                    Event::Failed {
+                                        request,
+                                        reason,
+                                        sent: Sent::Perhaps,
+                                    }
                                 }
-                            }
-                        };
+                            };
                         drop(events.send(event).await);
                     });
                 }
                 Err(error) => {
+                    let defect = matches!(error, ClientError::Defect { .. });
+                    let sent = if defect { Sent::Perhaps } else { Sent::No };
                     let reason = error.to_string();
                     drop(
                         self.events
                             .send(Event::Failed {
                                 request,
                                 reason,
-                                sent: Sent::No,
+                                sent,
                             })
                             .await,
                     );
@@ -215,7 +220,7 @@ impl Lane {
         }
     }
 
-    /// An error here means that nothing was written to the broker.
+    /// An error here means that nothing was written to the broker; a panic doesn't.
     async fn submit(&self, batches: &[Outgoing]) -> Result<Call<ProduceRequest>, ClientError> {
         let connection = self.client.connection_to(self.broker).await?;
         let version = connection.version::<ProduceRequest>(PRODUCE_VERSIONS)?;
@@ -285,7 +290,7 @@ fn answers(response: ProduceResponse) -> Vec<(TopicPartition, Answer)> {
 
 async fn leaders(client: &Client, topics: &[Arc<str>]) -> Event {
     let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
-    let Ok(metadata) = client.metadata(Some(&names)).await else {
+    let Ok(metadata) = caught("a look at the metadata", client.metadata(Some(&names))).await else {
         return Event::NoMetadata;
     };
     let mut leaders = Vec::new();
