@@ -13,7 +13,8 @@ use crate::verdict::Verdict;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
-    /// Records handed out by the brokers; control records and aborted ones are not among them.
+    /// Records handed out by the brokers; control records and aborted ones are not among them. What
+    /// of a batch cannot be taken apart counts as one, whatever number its header claims.
     pub read: u64,
     /// Rows of the table.
     pub written: u64,

@@ -270,7 +270,8 @@ impl Worker {
         }
     }
 
-    /// A batch that passed its CRC but cannot be taken apart counts as one malformed event.
+    /// A batch that passed its CRC but cannot be taken apart counts as one malformed event, beside
+    /// the records before the damage: how many more it holds only its own header claims.
     fn unreadable(&mut self, fetched: &FetchedBatch, error: &record::BatchError) {
         self.part.counts.count(Verdict::Malformed);
         self.part.rejected.push(Rejected {
