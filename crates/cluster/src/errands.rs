@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use record::BrokerId;
 
 use crate::deletion::Deletion;
-use crate::{ControllerReply, ControllerRequest, Metadata, Millis, Token};
+use crate::{ControllerReply, ControllerRequest, ErrorCode, Metadata, Millis, Refusal, Token};
 
 /// How long a request that names no time waits for a controller.
 const PATIENCE: Millis = Millis(10_000);
@@ -194,4 +194,15 @@ impl Questions {
         let token = self.open.iter().find(|(_, q)| hopeless(q)).map(|(t, _)| *t)?;
         self.open.remove(&token)
     }
+}
+
+/// Whether the request wasn't looked at, so that it can be asked of somebody else.
+pub(crate) fn wants_another_controller(reply: &ControllerReply) -> bool {
+    matches!(
+        reply,
+        ControllerReply::Refused(Refusal {
+            code: ErrorCode::NotController | ErrorCode::NetworkException,
+            ..
+        })
+    )
 }

@@ -3,7 +3,7 @@
 use record::{BrokerEpoch, BrokerId};
 
 use crate::duties::Duties;
-use crate::errands::{Asker, Errands, Questions};
+use crate::errands::{Asker, Errands, Questions, wants_another_controller};
 use crate::links::Links;
 use crate::membership::Membership;
 use crate::metadata_record;
@@ -410,15 +410,4 @@ impl Node {
             }
         }
     }
-}
-
-/// Whether the request wasn't looked at, so that it can be asked of somebody else.
-fn wants_another_controller(reply: &ControllerReply) -> bool {
-    matches!(
-        reply,
-        ControllerReply::Refused(Refusal {
-            code: ErrorCode::NotController | ErrorCode::NetworkException,
-            ..
-        })
-    )
 }

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use record::{BrokerEpoch, BrokerId, ProducerId};
 
-use crate::TopicRef;
-use crate::draft::Draft;
 use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
-use crate::{ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, DeleteTopics, DeletedTopic};
+use crate::{ControllerReply, ControllerRequest};
 use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
 use crate::{leaders, topics};
 
@@ -238,8 +236,8 @@ impl Reign {
             ControllerRequest::AllocateProducerIds { broker, broker_epoch } => {
                 self.allocate(broker, broker_epoch, view)
             }
-            ControllerRequest::CreateTopics(create) => create_topics(&create, view),
-            ControllerRequest::DeleteTopics(delete) => delete_topics(&delete, view),
+            ControllerRequest::CreateTopics(create) => topics::create_all(&create, view),
+            ControllerRequest::DeleteTopics(delete) => topics::delete_all(&delete, view),
         }
     }
 
@@ -367,60 +365,6 @@ fn unfence(view: &View<'_>, broker: BrokerId) -> Vec<MetadataRecord> {
         }
     }
     records
-}
-
-fn create_topics(create: &CreateTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
-    // Each topic must see those before it: their names, and what they weigh on brokers.
-    let mut draft = Draft::new(view.metadata);
-    let mut records = Vec::new();
-    let mut created = Vec::new();
-    for new in &create.topics {
-        let result = topics::create(&draft, view.options, new).map(|(new_records, info)| {
-            draft.add(new_records.clone());
-            records.extend(new_records);
-            info
-        });
-        created.push(CreatedTopic {
-            name: new.name.clone(),
-            result,
-        });
-    }
-    if create.validate_only {
-        records.clear();
-    }
-    (records, ControllerReply::CreateTopics(created))
-}
-
-/// Deletes what is given by id, and looks up what is given by name: see [`DeleteTopics`].
-fn delete_topics(delete: &DeleteTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
-    let mut removed = BTreeSet::new();
-    let mut deleted = Vec::new();
-    for topic in &delete.topics {
-        let result = topics::find(view.metadata, topic);
-        if let Ok(found) = &result
-            && (matches!(topic, TopicRef::Id(_)) || deletes_by_name(view))
-        {
-            removed.insert(found.id);
-        }
-        deleted.push(DeletedTopic {
-            topic: topic.clone(),
-            result,
-        });
-    }
-    let records = removed
-        .into_iter()
-        .map(|topic_id| MetadataRecord::RemoveTopic { topic_id });
-    (records.collect(), ControllerReply::DeleteTopics(deleted))
-}
-
-#[cfg(not(feature = "deliberate-bugs"))]
-fn deletes_by_name(_: &View<'_>) -> bool {
-    false
-}
-
-#[cfg(feature = "deliberate-bugs")]
-fn deletes_by_name(view: &View<'_>) -> bool {
-    view.options.bug == Some(crate::Bug::DeleteByName)
 }
 
 fn refused(code: ErrorCode, message: impl Into<String>) -> ControllerReply {

@@ -1,13 +1,18 @@
 //! Creating and deleting topics: what is refused, and where partitions go.
 
+use std::collections::BTreeSet;
+
 use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 
 use crate::draft::Draft;
 use crate::leaders::leader_of;
 use crate::metadata_record::MetadataRecord;
+use crate::reign::View;
 use crate::topic_config;
-use crate::{Assignment, CreatedTopicInfo, DeletedTopicInfo, ErrorCode, Metadata, NewTopic, Options};
-use crate::{Refusal, Topic, TopicRef};
+use crate::{Assignment, ControllerReply, CreateTopics, CreatedTopic, CreatedTopicInfo, DeleteTopics};
+use crate::{
+    DeletedTopic, DeletedTopicInfo, ErrorCode, Metadata, NewTopic, Options, Refusal, Topic, TopicRef,
+};
 
 /// Kafka's limit; together with the partition's number it must fit a file name.
 const LONGEST_NAME: usize = 249;
@@ -15,8 +20,63 @@ const LONGEST_NAME: usize = 249;
 /// Most partitions of one request's topic: an entry of the log must stay small.
 const MOST_PARTITIONS: i32 = 2_000;
 
+/// The records that create topics, and the reply once they are committed.
+pub(crate) fn create_all(create: &CreateTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
+    // Each topic must see those before it: their names, and what they weigh on brokers.
+    let mut draft = Draft::new(view.metadata);
+    let mut records = Vec::new();
+    let mut created = Vec::new();
+    for new in &create.topics {
+        let result = create_one(&draft, view.options, new).map(|(new_records, info)| {
+            draft.add(new_records.clone());
+            records.extend(new_records);
+            info
+        });
+        created.push(CreatedTopic {
+            name: new.name.clone(),
+            result,
+        });
+    }
+    if create.validate_only {
+        records.clear();
+    }
+    (records, ControllerReply::CreateTopics(created))
+}
+
+/// Deletes what is given by id, and looks up what is given by name: see [`DeleteTopics`].
+pub(crate) fn delete_all(delete: &DeleteTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
+    let mut removed = BTreeSet::new();
+    let mut deleted = Vec::new();
+    for topic in &delete.topics {
+        let result = find(view.metadata, topic);
+        if let Ok(found) = &result
+            && (matches!(topic, TopicRef::Id(_)) || deletes_by_name(view))
+        {
+            removed.insert(found.id);
+        }
+        deleted.push(DeletedTopic {
+            topic: topic.clone(),
+            result,
+        });
+    }
+    let records = removed
+        .into_iter()
+        .map(|topic_id| MetadataRecord::RemoveTopic { topic_id });
+    (records.collect(), ControllerReply::DeleteTopics(deleted))
+}
+
+#[cfg(not(feature = "deliberate-bugs"))]
+fn deletes_by_name(_: &View<'_>) -> bool {
+    false
+}
+
+#[cfg(feature = "deliberate-bugs")]
+fn deletes_by_name(view: &View<'_>) -> bool {
+    view.options.bug == Some(crate::Bug::DeleteByName)
+}
+
 /// The records that create a topic, and what to answer once they are committed.
-pub(crate) fn create(
+fn create_one(
     draft: &Draft,
     options: &Options,
     new: &NewTopic,
@@ -64,7 +124,7 @@ pub(crate) fn create(
 }
 
 /// The topic that is to be deleted.
-pub(crate) fn find(metadata: &Metadata, topic: &TopicRef) -> Result<DeletedTopicInfo, Refusal> {
+fn find(metadata: &Metadata, topic: &TopicRef) -> Result<DeletedTopicInfo, Refusal> {
     let (known, code) = match topic {
         TopicRef::Name(name) => (metadata.topic(name), ErrorCode::UnknownTopicOrPartition),
         TopicRef::Id(id) => (metadata.topics.get(id), ErrorCode::UnknownTopicId),
