@@ -1,5 +1,7 @@
 //! Runs of the brokers' own executors, on simulated disks.
 
+mod connections;
+mod processes;
 mod producers;
 mod reading;
 mod trouble;

@@ -4,6 +4,7 @@ mod clients;
 #[cfg(test)]
 mod directed;
 mod network;
+mod processes;
 mod trouble;
 mod words;
 mod world;

@@ -1,14 +1,12 @@
 //! Executors, their disks, the connections between them, and time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
 
-use broker::{Clock, Executor, ExecutorOptions, Input, Output, Request, RequestId, Response, Serving};
+use broker::{Clock, Executor, Input, Output, Request, RequestId, Response};
 use bytes::Bytes;
-use cluster::{Bug, Listener, Millis, Options, TICK};
+use cluster::{Bug, Millis, TICK};
 use disk::SimDisk;
 use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
-use uuid::Uuid;
 
 use super::Summary;
 use super::producers::{Acknowledged, Producer};
@@ -33,18 +31,18 @@ const PATIENCE: u64 = 3_000;
 pub(super) struct World {
     pub(super) random: Random,
     pub(super) weather: Weather,
-    bug: Option<Bug>,
+    pub(super) bug: Option<Bug>,
     pub(super) schedule: Schedule<Happening>,
     pub(super) story: Story,
     pub(super) oracle: Oracle,
     pub(super) brokers: BTreeMap<BrokerId, Broker>,
     /// Pairs that can't reach each other, the lower id first.
     pub(super) cut: BTreeSet<(BrokerId, BrokerId)>,
-    connections: BTreeMap<(BrokerId, BrokerId), Connection>,
-    starts: u64,
-    boots: u64,
-    crashes: u64,
-    clean_stops: u64,
+    pub(super) connections: BTreeMap<(BrokerId, BrokerId), Connection>,
+    pub(super) starts: u64,
+    pub(super) boots: u64,
+    pub(super) crashes: u64,
+    pub(super) clean_stops: u64,
     pub(super) power_losses: u64,
     pub(super) healed: bool,
     /// Producers write no new records any more.
@@ -70,9 +68,9 @@ pub(super) struct Broker {
 
 /// One direction of a connection keeps its order.
 #[derive(Default)]
-struct Connection {
-    number: u64,
-    travelling: BTreeMap<BrokerId, VecDeque<Bytes>>,
+pub(super) struct Connection {
+    pub(super) number: u64,
+    pub(super) travelling: BTreeMap<BrokerId, VecDeque<Bytes>>,
 }
 
 struct Waiting {
@@ -287,191 +285,6 @@ impl World {
             wall: Timestamp(EPOCH + now.0 as i64),
         }
     }
-
-    pub(super) fn start(&mut self, id: BrokerId) -> Result<(), String> {
-        if self.brokers[&id].executor.is_some() {
-            return Ok(());
-        }
-        self.starts += 1;
-        let start = self.starts;
-        let mut node = Options::new(id, "sim", self.ids(), Uuid::from_u128(self.random.number()));
-        let port = 9_000 + u16::try_from(id.0).unwrap_or(0);
-        node.listeners = vec![Listener {
-            name: "PLAINTEXT".to_owned(),
-            host: "127.0.0.1".to_owned(),
-            port,
-        }];
-        node.bug = self.bug;
-        let folder = PathBuf::from("/broker");
-        let boot_id = format!("boot-{}", self.boots);
-        let options = ExecutorOptions {
-            folder,
-            node,
-            boot_id,
-            serving: Serving::default(),
-        };
-        let mut random = Random::new(self.random.number() as u64);
-        let disk = self.brokers[&id].disk.clone();
-        self.tell(format!("{id} starts ({start})"));
-        let executor = Executor::open(disk, options, self.clock(), Box::new(move || random.number()))
-            .map_err(|e| format!("broker {id} can't start: {e}"))?;
-        let broker = self.broker(id);
-        broker.executor = Some(executor);
-        broker.start = start;
-        broker.paused_until = Millis(0);
-        self.schedule.after(0, Happening::Tick(id, start));
-        for peer in self.running() {
-            self.connect(id, peer);
-        }
-        Ok(())
-    }
-
-    /// The process is gone; its disk is as it left it.
-    pub(super) fn crash(&mut self, id: BrokerId) {
-        if self.stop(id) {
-            self.come_back(id);
-        }
-    }
-
-    fn come_back(&mut self, id: BrokerId) {
-        let disk = self.brokers[&id].disk.after_kill();
-        self.replace_disk(id, disk);
-        let longest = if self.healed || self.random.chance(500) {
-            300
-        } else {
-            self.weather.longest
-        };
-        let back = self.random.between(1, longest);
-        self.schedule.after(back, Happening::Start(id));
-    }
-
-    /// A broker that wanted to stop does, whether its partitions are in other hands or not.
-    fn close(&mut self, id: BrokerId, start: u64) -> Result<(), String> {
-        if !self.is_start(id, start) {
-            return Ok(());
-        }
-        let Some(executor) = self.broker(id).executor.take() else {
-            return Ok(());
-        };
-        let clean = executor.close();
-        self.tell(match &clean {
-            Ok(()) => format!("{id} has stopped cleanly"),
-            Err(e) => format!("{id} could not stop cleanly: {e}"),
-        });
-        self.clean_stops += u64::from(clean.is_ok());
-        self.disconnect_all(id);
-        self.come_back(id);
-        Ok(())
-    }
-
-    /// The power fails: all processes are gone, and of what was not synced anything may be.
-    pub(super) fn lose_power(&mut self) {
-        self.tell("the power fails");
-        self.power_losses += 1;
-        self.boots += 1;
-        self.acknowledged.clear();
-        for id in self.ids() {
-            self.stop(id);
-            let mut random = self.random.clone();
-            let disk = self.brokers[&id]
-                .disk
-                .after_power_loss(|of| random.below(of as u64) as usize);
-            self.random = random;
-            self.replace_disk(id, disk);
-            let back = self.random.between(1, 1_000);
-            self.schedule.after(back, Happening::Start(id));
-        }
-    }
-
-    fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
-        let broker = self.broker(id);
-        broker.disk = disk;
-        (broker.full, broker.room) = (false, true);
-    }
-
-    fn stop(&mut self, id: BrokerId) -> bool {
-        if self.broker(id).executor.take().is_none() {
-            return false;
-        }
-        self.crashes += 1;
-        self.tell(format!("{id} dies"));
-        self.disconnect_all(id);
-        true
-    }
-
-    fn disconnect_all(&mut self, id: BrokerId) {
-        for peer in self.ids() {
-            if peer != id {
-                self.disconnect(id, peer);
-            }
-        }
-    }
-
-    // Connections.
-
-    fn connect(&mut self, a: BrokerId, b: BrokerId) {
-        if a == b || self.cut.contains(&pair(a, b)) {
-            return;
-        }
-        for (at, peer) in [(a, b), (b, a)] {
-            let start = self.brokers[&at].start;
-            let delay = self.random.between(1, 100);
-            self.schedule
-                .after(delay, Happening::Connected { at, start, peer });
-        }
-    }
-
-    pub(super) fn disconnect(&mut self, a: BrokerId, b: BrokerId) {
-        let connection = self.connections.entry(pair(a, b)).or_default();
-        connection.number += 1;
-        connection.travelling.clear();
-        for (at, peer) in [(a, b), (b, a)] {
-            let start = self.brokers[&at].start;
-            self.schedule.after(0, Happening::Lost { at, start, peer });
-        }
-    }
-
-    pub(super) fn mend(&mut self, a: BrokerId, b: BrokerId) {
-        if self.cut.remove(&pair(a, b)) {
-            self.tell(format!("{a} and {b} reach each other"));
-            let running = self.running();
-            if running.contains(&a) && running.contains(&b) {
-                self.connect(a, b);
-            }
-        }
-    }
-
-    fn send(&mut self, from: BrokerId, to: BrokerId, frame: Bytes) {
-        let delay = self.random.between(0, self.weather.delay);
-        let entry = self.connections.entry(pair(from, to)).or_default();
-        let connection = entry.number;
-        entry.travelling.entry(to).or_default().push_back(frame);
-        self.schedule
-            .after(delay, Happening::Arrive { from, to, connection });
-    }
-
-    fn arrive(&mut self, from: BrokerId, to: BrokerId, connection: u64) -> Result<(), String> {
-        let paused = self.brokers[&to].paused_until.since(self.schedule.now()).0;
-        let cut = if self.cut.contains(&pair(from, to)) { 50 } else { 0 };
-        let Some(open) = self
-            .connections
-            .get_mut(&pair(from, to))
-            .filter(|c| c.number == connection)
-        else {
-            return Ok(());
-        };
-        if paused > 0 || cut > 0 {
-            self.schedule
-                .after(paused.max(cut), Happening::Arrive { from, to, connection });
-            return Ok(());
-        }
-        let Some(frame) = open.travelling.get_mut(&to).and_then(VecDeque::pop_front) else {
-            return Ok(());
-        };
-        self.input(to, Input::PeerFrame { from, frame })
-    }
-
-    // What executors do.
 
     pub(super) fn input(&mut self, id: BrokerId, input: Input) -> Result<(), String> {
         let clock = self.clock();

@@ -1,0 +1,133 @@
+//! How processes begin and end.
+
+use std::path::PathBuf;
+
+use broker::{Executor, ExecutorOptions, Serving};
+use cluster::{Listener, Millis, Options};
+use disk::SimDisk;
+use record::BrokerId;
+use uuid::Uuid;
+
+use super::world::{Happening, World};
+use crate::random::Random;
+
+impl World {
+    pub(super) fn start(&mut self, id: BrokerId) -> Result<(), String> {
+        if self.brokers[&id].executor.is_some() {
+            return Ok(());
+        }
+        self.starts += 1;
+        let start = self.starts;
+        let mut node = Options::new(id, "sim", self.ids(), Uuid::from_u128(self.random.number()));
+        let port = 9_000 + u16::try_from(id.0).unwrap_or(0);
+        node.listeners = vec![Listener {
+            name: "PLAINTEXT".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port,
+        }];
+        node.bug = self.bug;
+        let folder = PathBuf::from("/broker");
+        let boot_id = format!("boot-{}", self.boots);
+        let options = ExecutorOptions {
+            folder,
+            node,
+            boot_id,
+            serving: Serving::default(),
+        };
+        let mut random = Random::new(self.random.number() as u64);
+        let disk = self.brokers[&id].disk.clone();
+        self.tell(format!("{id} starts ({start})"));
+        let executor = Executor::open(disk, options, self.clock(), Box::new(move || random.number()))
+            .map_err(|e| format!("broker {id} can't start: {e}"))?;
+        let broker = self.broker(id);
+        broker.executor = Some(executor);
+        broker.start = start;
+        broker.paused_until = Millis(0);
+        self.schedule.after(0, Happening::Tick(id, start));
+        for peer in self.running() {
+            self.connect(id, peer);
+        }
+        Ok(())
+    }
+
+    /// The process is gone; its disk is as it left it.
+    pub(super) fn crash(&mut self, id: BrokerId) {
+        if self.stop(id) {
+            self.come_back(id);
+        }
+    }
+
+    pub(super) fn come_back(&mut self, id: BrokerId) {
+        let disk = self.brokers[&id].disk.after_kill();
+        self.replace_disk(id, disk);
+        let longest = if self.healed || self.random.chance(500) {
+            300
+        } else {
+            self.weather.longest
+        };
+        let back = self.random.between(1, longest);
+        self.schedule.after(back, Happening::Start(id));
+    }
+
+    /// A broker that wanted to stop does, whether its partitions are in other hands or not.
+    pub(super) fn close(&mut self, id: BrokerId, start: u64) -> Result<(), String> {
+        if !self.is_start(id, start) {
+            return Ok(());
+        }
+        let Some(executor) = self.broker(id).executor.take() else {
+            return Ok(());
+        };
+        let clean = executor.close();
+        self.tell(match &clean {
+            Ok(()) => format!("{id} has stopped cleanly"),
+            Err(e) => format!("{id} could not stop cleanly: {e}"),
+        });
+        self.clean_stops += u64::from(clean.is_ok());
+        self.disconnect_all(id);
+        self.come_back(id);
+        Ok(())
+    }
+
+    /// The power fails: all processes are gone, and of what was not synced anything may be.
+    pub(super) fn lose_power(&mut self) {
+        self.tell("the power fails");
+        self.power_losses += 1;
+        self.boots += 1;
+        self.acknowledged.clear();
+        for id in self.ids() {
+            self.stop(id);
+            let mut random = self.random.clone();
+            let disk = self.brokers[&id]
+                .disk
+                .after_power_loss(|of| random.below(of as u64) as usize);
+            self.random = random;
+            self.replace_disk(id, disk);
+            let back = self.random.between(1, 1_000);
+            self.schedule.after(back, Happening::Start(id));
+        }
+    }
+
+    pub(super) fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
+        let broker = self.broker(id);
+        broker.disk = disk;
+        (broker.full, broker.room) = (false, true);
+    }
+
+    pub(super) fn stop(&mut self, id: BrokerId) -> bool {
+        if self.broker(id).executor.take().is_none() {
+            return false;
+        }
+        self.crashes += 1;
+        self.tell(format!("{id} dies"));
+        self.disconnect_all(id);
+        true
+    }
+
+    pub(super) fn disconnect_all(&mut self, id: BrokerId) {
+        for peer in self.ids() {
+            if peer != id {
+                self.disconnect(id, peer);
+            }
+        }
+    }
+}
