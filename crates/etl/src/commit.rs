@@ -50,7 +50,7 @@ struct FileTask<'a> {
 }
 
 impl<D: Disk> Job<D> {
-    /// Commits what was gathered; `None` if nothing was read. After an error the job is of no use:
+    /// Commits what was gathered; `None` if nothing was read and no position is due. After an error the job is of no use:
     /// what was committed is read back by a new one.
     pub(crate) fn finish(
         &mut self,
@@ -58,7 +58,8 @@ impl<D: Disk> Job<D> {
         now: Timestamp,
         attempt: u128,
     ) -> Result<Option<Committed>, EtlError> {
-        if self.sources.iter().all(|table| table.epoch_counts().read == 0) {
+        let nothing_read = self.sources.iter().all(|table| table.epoch_counts().read == 0);
+        if nothing_read && !self.is_due(&self.positions(), now) {
             return Ok(None);
         }
         let points = self.settings.fail_points.clone();
@@ -87,6 +88,7 @@ impl<D: Disk> Job<D> {
         durations.publish = watch.lap();
         points.pass("etl.published")?;
         self.settled(sources_state, derived_state);
+        self.committed = now;
         if now.0 - self.collected.0 >= COLLECT_EVERY_MS || now < self.collected {
             self.writer.collect(lake_time(now))?;
             self.collected = now;
@@ -110,7 +112,7 @@ impl<D: Disk> Job<D> {
                 .iter()
                 .filter(|((topic, _), _)| *topic == table.declaration.topic);
             let ends: BTreeMap<_, _> = of_topic.map(|((_, partition), end)| (*partition, *end)).collect();
-            table.advance(&ends, now);
+            table.advance(&ends, self.gathered.began, now);
         }
         let sources = &self.sources;
         self.derived

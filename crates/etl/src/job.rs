@@ -15,6 +15,9 @@ use crate::source::{Epochs, TopicPartition};
 use crate::source_table::SourceTable;
 use crate::{EtlError, Settings, state};
 
+/// Between two commits while positions move over what no reader sees.
+const COMMIT_EVERY_MS: i64 = 60_000;
+
 /// The lake, opened for writing: rolled forward, its leftovers removed.
 pub(crate) struct OpenLake<D: Disk> {
     writer: Writer<D>,
@@ -34,6 +37,8 @@ pub(crate) struct Job<D: Disk> {
     pub(crate) derived: Vec<DerivedTable>,
     pub(crate) gathered: Gathered,
     pub(crate) collected: Timestamp,
+    /// When the newest commit was made, or the job began.
+    pub(crate) committed: Timestamp,
 }
 
 /// The lake's clock.
@@ -145,6 +150,7 @@ impl<D: Disk> OpenLake<D> {
             sources,
             derived,
             collected: now,
+            committed: now,
         };
         job.restore()?;
         Ok(job)
@@ -204,6 +210,22 @@ impl<D: Disk> Job<D> {
             }
         }
         positions
+    }
+
+    /// Whether positions moved beyond the newest commit long ago, so that they should be committed
+    /// even where nothing was read: a start would pass the same aborted records again, or find them
+    /// gone by retention.
+    pub(crate) fn is_due(&self, positions: &BTreeMap<TopicPartition, Position>, now: Timestamp) -> bool {
+        let moved = |table: &SourceTable| {
+            table.partitions.iter().any(|(&partition, state)| {
+                let key = (table.declaration.topic.clone(), partition);
+                positions
+                    .get(&key)
+                    .is_some_and(|at| at.offset > state.began.offset)
+            })
+        };
+        let long_ago = now.0 - self.committed.0 >= COMMIT_EVERY_MS || now < self.committed;
+        long_ago && self.sources.iter().any(moved)
     }
 
     /// A partition that a topic got after the start.

@@ -255,7 +255,7 @@ impl<D: Disk> Session<D> {
                     () = stopping(stop) => return Ok(()),
                 }
             }
-            if gathering.queue.is_empty() {
+            if gathering.queue.is_empty() && !gathering.is_due(source) {
                 continue;
             }
             let started = Instant::now();
@@ -328,6 +328,12 @@ struct Gathering<D: Disk> {
 }
 
 impl<D: Disk> Gathering<D> {
+    /// Whether positions should be committed though nothing was fetched.
+    fn is_due(&self, source: &impl EventSource) -> bool {
+        let handed_out = handed_out(source, &self.job.positions());
+        self.job.is_due(&handed_out, (self.world.now)())
+    }
+
     /// Plans, and takes in the partitions that the topics got meanwhile.
     async fn plan<S: EventSource>(&mut self, source: &mut S) -> Result<Plan, EtlError> {
         let plan = source.plan().await?;
@@ -348,9 +354,9 @@ impl<D: Disk> Gathering<D> {
         let mut watch = Stopwatch::start();
         let began = Instant::now();
         let points = self.job.settings.fail_points.clone();
+        let started = (self.world.now)();
         let plan = self.plan(source).await?;
         points.pass("etl.planned")?;
-        let started = (self.world.now)();
         self.job.begin(started);
         teller.begin(&self.job, watch.lap());
         // A leader that goes away must not hold the others back.

@@ -184,16 +184,19 @@ impl SourceTable {
         found.into_iter().flatten().collect()
     }
 
-    /// Ends an epoch: partitions wake or fall idle, and the watermark moves.
+    /// Ends an epoch: partitions wake or fall idle, and the watermark moves. `ends` are as `planned`:
+    /// what came to a partition since then is not known, so that its silence is measured to there.
     pub(crate) fn advance(
         &mut self,
         ends: &BTreeMap<PartitionIndex, Offset>,
+        planned: Timestamp,
         now: Timestamp,
     ) -> Option<EventTime> {
         let idle_after_ms = micros(self.declaration.idle_after) / 1000;
         for (&partition, state) in &self.partitions {
             let activity = Activity::of(&state.epoch, state.position.offset, ends.get(&partition).copied());
-            self.watermark.saw(partition, activity, idle_after_ms, now);
+            let at = if activity == Activity::AtEnd { planned } else { now };
+            self.watermark.saw(partition, activity, idle_after_ms, at);
         }
         let delay = self.delay();
         self.watermark.advance(delay)
@@ -255,4 +258,33 @@ fn is_duplicate(shards: &mut [DedupShard], first: usize, key: KeyHash, part: &Pa
         return false;
     };
     !shard.insert(key, EventTime(part.event_times[row]), part.watermarks[row])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declaration::{TableDeclaration, default_tables};
+    use record::LeaderEpoch;
+
+    /// A long epoch must not make a partition idle: what came meanwhile was not planned.
+    #[test]
+    fn silence_is_measured_to_the_plan() {
+        let TableDeclaration::Source(declaration) = default_tables().remove(0) else {
+            panic!("the first default table reads a topic");
+        };
+        let partition = PartitionIndex(0);
+        let position = Position {
+            offset: Offset(5),
+            leader_epoch: LeaderEpoch(0),
+        };
+        let positions = [(partition, position)].into_iter();
+        let mut table = SourceTable::new(declaration, String::new(), None, positions, Timestamp(0));
+        let mut idle = |planned, now| {
+            let ends = BTreeMap::from([(partition, Offset(5))]);
+            table.advance(&ends, Timestamp(planned), Timestamp(now));
+            table.watermark.partitions[&partition].idle
+        };
+        assert!(!idle(59_999, 90_000));
+        assert!(idle(60_000, 91_000));
+    }
 }

@@ -682,3 +682,19 @@ async fn events_over_many_years() {
     // The last batch may go beyond.
     assert!(most < Some(200 + 9), "{most:?} days in one epoch");
 }
+
+/// Nothing is read where all was aborted, but the next start need not pass it again.
+#[tokio::test]
+async fn positions_over_aborted_records_are_committed_after_a_while() {
+    let mut rig = Rig::of(1, vec![Vec::new()], vec![Vec::new()]);
+    let topic = rig.topics.topics.get_mut("clickstream").unwrap();
+    let partition = topic.partitions.get_mut(&PartitionIndex(0)).unwrap();
+    // A fetch takes three of them, and the clock goes on by a second at each.
+    for n in 0..300 {
+        partition.append_hidden(&[view("aborted", n)], LeaderEpoch(0));
+    }
+    let progress = rig.run(FailPoints::none()).await.unwrap();
+    assert_eq!(progress.len(), 1, "once a minute");
+    assert_eq!(progress[0].num_input_rows, 0);
+    assert_eq!(progress[0].sources[0].end_offset[&0], 300);
+}
