@@ -73,7 +73,7 @@ impl<D: Disk> Job<D> {
         let (sources_state, keys_added) = self.stage_keys(&mut staging)?;
         let (derived_state, groups_added) = self.stage_windows(&mut staging, closings)?;
         points.pass("etl.state_staged")?;
-        let payload = self.payload(&sources_state, &derived_state)?;
+        let payload = self.payload(&sources_state, &derived_state);
         let imbalances = payload.ledger().imbalances();
         if !imbalances.is_empty() {
             return Err(EtlError::Ledger(imbalances.join("; ")));
@@ -309,14 +309,14 @@ impl<D: Disk> Job<D> {
         &self,
         sources_state: &[Vec<StateFile>],
         derived_state: &[Vec<StateFile>],
-    ) -> Result<Payload, EtlError> {
+    ) -> Payload {
         let mut payload = Payload::empty(&self.settings.job, &self.cluster_id);
         payload.epoch = self.epoch;
         for (index, table) in self.sources.iter().enumerate() {
             let state = sources_state.get(index).cloned().unwrap_or_default();
             payload
                 .sources
-                .insert(table.declaration.table.clone(), table.payload(state)?);
+                .insert(table.declaration.table.clone(), table.payload(state));
         }
         for (index, table) in self.derived.iter().enumerate() {
             let state = derived_state.get(index).cloned().unwrap_or_default();
@@ -324,7 +324,7 @@ impl<D: Disk> Job<D> {
                 .derived
                 .insert(table.declaration.table.clone(), table.payload(state));
         }
-        Ok(payload)
+        payload
     }
 
     /// The epoch is durable: memory follows.

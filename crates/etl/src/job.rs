@@ -98,7 +98,7 @@ impl<D: Disk> OpenLake<D> {
 
     /// Decides how to go on, and brings the tables to where the newest commit left them.
     pub(crate) fn start(
-        mut self,
+        self,
         settings: Settings,
         cluster: &Cluster,
         now: Timestamp,
@@ -156,30 +156,19 @@ impl<D: Disk> OpenLake<D> {
         Ok(job)
     }
 
-    /// Follows the pure decision until it says where to resume.
+    /// Follows the pure decision.
     fn decide(
-        &mut self,
+        &self,
         settings: &Settings,
         cluster: &Cluster,
     ) -> Result<BTreeMap<PartitionKey, Position>, EtlError> {
-        loop {
-            let found = Found {
-                payload: self.payload.as_ref(),
-                published: self.writer.is_published(),
-                // Opening the writer removed what no retained commit names.
-                leftovers: false,
-                state_files: self.state_files.clone(),
-            };
-            match recover(&settings.job, &settings.tables, &found, cluster) {
-                Decision::Resume(positions) => return Ok(positions),
-                Decision::Stop(refusal) => return Err(refusal.into()),
-                Decision::RollForward => self.writer.publish()?,
-                Decision::RollBack => {
-                    return Err(EtlError::Setting(
-                        "the lake's writer left something in staging".into(),
-                    ));
-                }
-            }
+        let found = Found {
+            payload: self.payload.as_ref(),
+            state_files: self.state_files.clone(),
+        };
+        match recover(&settings.job, &settings.tables, &found, cluster) {
+            Decision::Resume(positions) => Ok(positions),
+            Decision::Stop(refusal) => Err(refusal.into()),
         }
     }
 }
@@ -282,7 +271,7 @@ impl<D: Disk> Job<D> {
 
     /// The ledger as the tables have it now, asserted.
     fn check_ledger(&self) -> Result<(), EtlError> {
-        let imbalances = self.payload(&[], &[])?.ledger().imbalances();
+        let imbalances = self.payload(&[], &[]).ledger().imbalances();
         if imbalances.is_empty() {
             Ok(())
         } else {

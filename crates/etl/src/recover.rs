@@ -1,4 +1,7 @@
-//! What a starting ETL does, decided from what lies on disk and what the brokers say.
+//! What a starting ETL does, decided from what lies on disk and what the brokers say: resume or stop.
+//!
+//! The other two answers are the lake's: opening its writer rolled the newest commit forward, if it was
+//! not published, and an epoch that was never committed back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +15,6 @@ use crate::payload::{Payload, Position};
 pub(crate) struct Found<'a> {
     /// The newest commit's payload; none in a lake that no ETL has written to.
     pub payload: Option<&'a Payload>,
-    /// Whether the newest commit is marked published.
-    pub published: bool,
-    /// Whether staging holds what no retained commit names.
-    pub leftovers: bool,
     /// The state files that are there and whole.
     pub state_files: BTreeSet<String>,
 }
@@ -52,10 +51,6 @@ pub(crate) type PartitionKey = (String, PartitionIndex);
 pub(crate) enum Decision {
     /// Carry on from these positions.
     Resume(BTreeMap<PartitionKey, Position>),
-    /// The newest commit is not published yet: publish it, then decide again.
-    RollForward,
-    /// Staging holds an epoch that was never committed: remove it, then decide again.
-    RollBack,
     /// Nothing can be done without losing or doubling rows: the operator decides.
     Stop(Refusal),
 }
@@ -196,12 +191,6 @@ pub(crate) fn recover(
     found: &Found<'_>,
     cluster: &Cluster,
 ) -> Decision {
-    if !found.published {
-        return Decision::RollForward;
-    }
-    if found.leftovers {
-        return Decision::RollBack;
-    }
     let checked = match found.payload {
         None => Ok(()),
         Some(payload) => check_identity(job, payload, cluster)

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use client::FetchedBatch;
 use record::{Offset, PartitionIndex, Timestamp};
 
-use crate::EtlError;
 use crate::declaration::{SourceDeclaration, micros};
 use crate::dedup::{Dedup, DedupShard};
 use crate::event_time::EventTime;
@@ -204,7 +203,7 @@ impl SourceTable {
 
     /// What of this epoch goes into the payload. Nothing is forgotten or counted twice before
     /// [`SourceTable::committed`].
-    pub(crate) fn payload(&self, state: Vec<StateFile>) -> Result<SourcePayload, EtlError> {
+    pub(crate) fn payload(&self, state: Vec<StateFile>) -> SourcePayload {
         let mut partitions = BTreeMap::new();
         for (&partition, of) in &self.partitions {
             let progress = self.watermark.partitions.get(&partition);
@@ -219,13 +218,13 @@ impl SourceTable {
             };
             partitions.insert(partition.0, payload);
         }
-        Ok(SourcePayload {
+        SourcePayload {
             declaration: self.declaration.clone(),
             topic_id: self.topic_id.clone(),
             watermark_us: self.watermark.value.map(|t| t.0),
             partitions,
             state,
-        })
+        }
     }
 
     /// The epoch is durable.

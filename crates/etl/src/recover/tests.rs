@@ -8,8 +8,6 @@ use crate::payload::tests::example;
 struct Start {
     tables: Vec<TableDeclaration>,
     payload: Option<Payload>,
-    published: bool,
-    leftovers: bool,
     state_files: BTreeSet<String>,
     cluster: Cluster,
 }
@@ -44,8 +42,6 @@ impl Start {
         Self {
             tables: default_tables(),
             payload: Some(payload),
-            published: true,
-            leftovers: false,
             state_files,
             cluster,
         }
@@ -91,9 +87,6 @@ impl Start {
         match what {
             "nothing" => {}
             "no commit yet" => self.payload = None,
-            "not published" => self.published = false,
-            "leftovers in staging" => self.leftovers = true,
-            "not published, leftovers in staging" => (self.published, self.leftovers) = (false, true),
             "a state file is gone" => drop(self.state_files.pop_first()),
             "another cluster" => self.cluster.id = "elsewhere".into(),
             "another job" => self.payload.as_mut().unwrap().job = "other".into(),
@@ -141,13 +134,9 @@ impl Start {
     fn decision(&self) -> String {
         let found = Found {
             payload: self.payload.as_ref(),
-            published: self.published,
-            leftovers: self.leftovers,
             state_files: self.state_files.clone(),
         };
         match recover("etl", &self.tables, &found, &self.cluster) {
-            Decision::RollForward => "roll forward".into(),
-            Decision::RollBack => "roll back".into(),
             Decision::Stop(refusal) => format!("stop: {refusal}"),
             Decision::Resume(positions) => {
                 let shown = positions.iter().map(|((table, partition), position)| {
