@@ -4,6 +4,10 @@ use std::{io, path::PathBuf};
 
 use client::{ClientError, FetchError, ProduceError};
 
+/// Counts from zero beside topics that hold records already never agree with what is read from them.
+const AFRESH: &str = "begin in an empty data folder; or, to go on with these topics, move the file away, but then \
+                      what they hold already is in no count, and `ledger` can't balance";
+
 /// What can keep the generator from generating.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +33,7 @@ pub enum GeneratorError {
         error: io::Error,
     },
     /// The truth log isn't one, or a line of it was changed.
-    #[error("{}: line {line} is damaged ({reason}). The counts can't be trusted: move the file away to count from zero", .path.display())]
+    #[error("{}: line {line} is damaged ({reason}). The counts can't be trusted: {AFRESH}", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -39,7 +43,7 @@ pub enum GeneratorError {
         reason: String,
     },
     /// The truth log is of a newer version.
-    #[error("{} was written by a newer minicluster (format {found}, this one reads {known}): use that one, or move the file away to count from zero", .path.display())]
+    #[error("{} was written by a newer minicluster (format {found}, this one reads {known}): use that one; or {AFRESH}", .path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -49,7 +53,7 @@ pub enum GeneratorError {
         known: u32,
     },
     /// The end of a topic can't be read, so that it isn't known what a killed run had sent.
-    #[error("what the last run sent to `{topic}` can't be counted: {error}. Move {} away to count from zero", .log.display())]
+    #[error("what the last run sent to `{topic}` can't be counted: {error}. The counts are in {}: {AFRESH}", .log.display())]
     Unresolved {
         /// The topic.
         topic: String,
