@@ -10,7 +10,8 @@ use record::{
 
 use super::Partition;
 use crate::{
-    AppendError, InvalidRecord, LogError, Options, ReadError, Recovery, SegmentView, TimestampAndOffset, Trust,
+    AppendError, InvalidRecord, LogError, Options, ReadError, Recovery, SegmentView, TimestampAndOffset,
+    Trust,
 };
 
 mod crash;

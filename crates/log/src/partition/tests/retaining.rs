@@ -315,16 +315,19 @@ fn the_longest_name_can_be_deleted_and_set_aside() {
 
 #[test]
 fn a_flush_that_could_not_open_a_file_is_tried_again() {
-    let (_, mut partition) = filled(small(), 20);
-    let flush = partition.begin_flush().unwrap();
-    let full = LogError::Unopened {
-        path: dir(),
-        source: std::io::ErrorKind::Other.into(),
-    };
-    assert!(partition.finish_flush(flush, Err(full)).is_err());
+    let (disk, mut partition) = filled(small(), 20);
+    // A folder can't be opened as a file; too many open files look the same.
+    let index = dir().join("00000000000000000000.index");
+    disk.remove_file(&index).unwrap();
+    disk.create_dir(&index).unwrap();
+    let mut flush = partition.begin_flush().unwrap();
+    let done = flush.run();
+    assert!(matches!(done, Err(LogError::Unopened { .. })), "{done:?}");
+    assert!(partition.finish_flush(flush, done).is_err());
     assert_eq!(partition.offline(), None);
     assert_eq!(partition.flushed_offset(), Offset(0));
     append(&mut partition, "more", 0).unwrap();
+    disk.remove_dir(&index).unwrap();
     partition.flush().unwrap();
     assert_eq!(partition.flushed_offset(), Offset(21));
 }
