@@ -25,6 +25,8 @@
 //! * A leader epoch of a partition has one leader, and a fenced broker leads nothing.
 //! * Every request may be repeated. Topic ids are drawn by the requester, so that a repeated creation
 //!   finds its own topic, and one that was deleted meanwhile stays deleted.
+//!   A deletion looks up names first and deletes by id, so that it can't hit a topic that was created
+//!   again under the name.
 //! * No message of a peer ends in a panic: what no correct voter sends doesn't reach `raft`.
 //!
 //! Not there yet: replication (a replication factor above 1 is refused), snapshots (all entries stay in
