@@ -22,7 +22,7 @@ use futures::StreamExt;
 use lake::{CommitNumber, DataFile, Snapshot, TableName};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::QueryError;
@@ -134,7 +134,7 @@ impl Engine {
                 }
             }
         });
-        let query = Running(query.abort_handle());
+        let query = Running(Some(query));
         let timeout = QueryError::Timeout {
             limit: self.limits.timeout,
         };
@@ -229,12 +229,30 @@ pub struct Rows {
     query: Running,
 }
 
-/// Ends the task of a query when it is dropped.
-struct Running(AbortHandle);
+/// Ends the task of a query when it is dropped. Empty once its end is known.
+struct Running(Option<JoinHandle<()>>);
+
+impl Running {
+    /// How the task ended, which may be by a panic: then what came of it isn't all. Cancel safe.
+    async fn end(&mut self) -> Result<(), QueryError> {
+        let Some(task) = self.0.as_mut() else {
+            return Ok(());
+        };
+        let ended = task.await;
+        self.0 = None;
+        ended.map_err(|_| QueryError::panicked())
+    }
+
+    fn abort(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.abort();
+        self.abort();
     }
 }
 
@@ -250,10 +268,18 @@ impl Rows {
     /// # Errors
     /// What ended the query. There are no rows after an error.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, QueryError>> {
-        match tokio::time::timeout_at(self.deadline, self.batches.recv()).await {
+        let next = async {
+            match self.batches.recv().await {
+                // The channel also closes where the query panics.
+                None => self.query.end().await.err().map(Err),
+                batch => batch,
+            }
+        };
+        match tokio::time::timeout_at(self.deadline, next).await {
             Ok(batch) => batch,
             Err(_) => {
-                self.query.0.abort();
+                self.query.abort();
+                self.batches.close();
                 Some(Err(QueryError::Timeout { limit: self.timeout }))
             }
         }

@@ -320,3 +320,25 @@ async fn a_query_that_takes_too_long_is_ended() {
         assert!(matches!(error, QueryError::Timeout { .. }), "{query}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_query_that_panics_while_it_runs_has_no_quiet_end() {
+    let mut lake = Lake::new();
+    lake.commit(1, &[(1, rows(&[1]))]);
+    let engine = lake.engine();
+    let panics = datafusion::logical_expr::create_udf(
+        "panics",
+        vec![DataType::Int64],
+        DataType::Int64,
+        datafusion::logical_expr::Volatility::Volatile,
+        Arc::new(|_| panic!("a defect of a function")),
+    );
+    engine.planner.context.register_udf(panics);
+    let error = numbers(&engine, "select panics(pv) from views")
+        .await
+        .expect_err("no rows, no end");
+    assert!(error.to_string().contains("report this query"), "{error}");
+    let mut rows = engine.sql("select panics(pv) from views").await.expect("a plan");
+    assert!(rows.next().await.expect("an error").is_err());
+    assert!(rows.next().await.is_none(), "nothing follows an error");
+}
