@@ -135,6 +135,9 @@ impl<D: Disk> Executor<D> {
     pub fn on(&mut self, input: Input, now: Clock) -> Vec<Output> {
         self.now = now.monotonic;
         let mut out = Vec::new();
+        if self.replicas.open_more(self.node.metadata(), now.wall) && self.node.is_ready() {
+            self.note_boot();
+        }
         match input {
             Input::Tick => self.on_tick(now, &mut out),
             // Whatever was told: what may wait no longer is answered below.
@@ -172,6 +175,9 @@ impl<D: Disk> Executor<D> {
     /// else happens. Not with a tick: whoever counts time in ticks would count too many.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
+        if self.replicas.has_unopened() {
+            return Some(self.now);
+        }
         self.fetches.next_deadline()
     }
 
@@ -401,17 +407,19 @@ impl<D: Disk> Executor<D> {
         self.held.extend(self.node.on(event, now.monotonic));
     }
 
+    /// A crash before all replicas were opened once has to recover them all again.
+    fn note_boot(&self) {
+        if self.replicas.are_online()
+            && let Err(e) = self.folder.note_boot(&self.settings.boot_id)
+        {
+            tracing::warn!("the boot id could not be stored: {e}");
+        }
+    }
+
     fn on_change(&mut self, change: &MetadataChange, now: Clock, out: &mut Vec<Output>) {
         self.replicas.on_change(change, self.node.metadata(), now.wall);
         match change {
-            MetadataChange::Fenced(false) => {
-                // A crash before all replicas were opened once has to recover them all again.
-                if self.replicas.are_online()
-                    && let Err(e) = self.folder.note_boot(&self.settings.boot_id)
-                {
-                    tracing::warn!("the boot id could not be stored: {e}");
-                }
-            }
+            MetadataChange::Fenced(false) => self.note_boot(),
             MetadataChange::DeleteReplica(replica)
             | MetadataChange::Resign { replica, .. }
             | MetadataChange::BecomeLeader { replica, .. } => {

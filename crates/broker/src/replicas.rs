@@ -1,6 +1,6 @@
 //! The partitions that this broker holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cluster::{Metadata, MetadataChange, Topic};
@@ -13,6 +13,10 @@ use crate::flusher::{Done, Job};
 use crate::folder::{Folder, Left};
 use crate::quorum_store::METADATA_LOG;
 use crate::{Serving, topic_settings};
+
+/// Partitions that are opened for one input. Each is some fsyncs, or a scan of its newest segment; a
+/// broker that does this for hundreds in one go is silent for so long that others think it dead.
+const OPENED_AT_ONCE: usize = 8;
 
 /// One partition of one topic.
 pub(crate) type Key = (TopicId, PartitionIndex);
@@ -41,6 +45,9 @@ pub(crate) struct Replicas<D: Disk> {
     serving: Serving,
     replicas: BTreeMap<Key, Replica<D>>,
     last_opened: u64,
+    /// Partitions that are to be opened by later inputs, and how many more this one may open.
+    to_open: BTreeSet<Key>,
+    may_open: usize,
     /// The last write failed for the disk's sake, and that was said.
     failing: bool,
     /// Some partition was opened again after its files had failed: what a failed sync left out is
@@ -83,6 +90,8 @@ impl<D: Disk> Replicas<D> {
             serving,
             replicas: BTreeMap::new(),
             last_opened: 0,
+            to_open: BTreeSet::new(),
+            may_open: OPENED_AT_ONCE,
             failing: false,
             reopened: false,
         }
@@ -101,13 +110,28 @@ impl<D: Disk> Replicas<D> {
                     let dir = self
                         .folder
                         .join(format!("{}-{}", replica.topic, replica.partition));
-                    let opened = self.open(dir, topic, metadata, now, self.trust());
-                    self.replicas.insert(key, opened);
+                    let replica = if self.may_open > 0 && self.to_open.is_empty() {
+                        self.may_open -= 1;
+                        self.open(dir, topic, metadata, now, self.trust())
+                    } else {
+                        self.to_open.insert(key);
+                        Replica {
+                            dir,
+                            state: State::Offline("it is not opened yet".to_owned()),
+                            opened: 0,
+                            leading: None,
+                        }
+                    };
+                    self.replicas.insert(key, replica);
                 }
             }
             MetadataChange::DeleteReplica(replica) => {
-                if let Some(replica) = self.replicas.remove(&(replica.topic_id, replica.partition)) {
-                    replica.delete();
+                let key = (replica.topic_id, replica.partition);
+                let unopened = self.to_open.remove(&key);
+                match self.replicas.remove(&key) {
+                    Some(replica) if unopened => self.remove(replica.dir),
+                    Some(replica) => replica.delete(),
+                    None => {}
                 }
             }
             MetadataChange::BecomeLeader {
@@ -131,9 +155,45 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
+    /// Opens some of the partitions that wait for it, as a new input begins. Whether these were the last.
+    pub(crate) fn open_more(&mut self, metadata: &Metadata, now: Timestamp) -> bool {
+        self.may_open = OPENED_AT_ONCE;
+        let waited = self.has_unopened();
+        while self.may_open > 0
+            && let Some(key) = self.to_open.pop_first()
+        {
+            self.may_open -= 1;
+            self.open_again(key, metadata, now, self.trust());
+        }
+        waited && !self.has_unopened()
+    }
+
+    /// Whether partitions wait for being opened.
+    pub(crate) fn has_unopened(&self) -> bool {
+        !self.to_open.is_empty()
+    }
+
+    /// Opens the files of a replica that has none open, and goes on leading it.
+    fn open_again(&mut self, key: Key, metadata: &Metadata, now: Timestamp, trust: Trust) {
+        let Some(topic) = metadata.topics.get(&key.0) else {
+            return;
+        };
+        let Some(Replica { dir, leading, .. }) = self.replicas.remove(&key) else {
+            return;
+        };
+        let mut replica = self.open(dir, topic, metadata, now, trust);
+        if let Some(epoch) = leading {
+            replica.lead(epoch);
+        }
+        self.replicas.insert(key, replica);
+    }
+
     /// The partition, if this broker leads it and the client's knowledge of its epoch (-1 for none) is
     /// the same.
     pub(crate) fn leader(&mut self, key: Key, client_epoch: i32) -> Result<&mut Replica<D>, Refusal> {
+        if self.to_open.contains(&key) {
+            return Err(ResponseError::NotLeaderOrFollower.into());
+        }
         let replica = self
             .replicas
             .get_mut(&key)
@@ -171,16 +231,10 @@ impl<D: Disk> Replicas<D> {
         let offline: Vec<Key> = self
             .replicas
             .iter()
-            .filter(|(_, replica)| replica.is_offline())
+            .filter(|(key, replica)| replica.is_offline() && !self.to_open.contains(key))
             .map(|(key, _)| *key)
             .collect();
         for key in offline {
-            let Some(topic) = metadata.topics.get(&key.0) else {
-                continue;
-            };
-            let Some(Replica { dir, leading, .. }) = self.replicas.remove(&key) else {
-                continue;
-            };
             self.reopened = true;
             // This process has written since the folder was opened, whatever it was like then.
             let trust = if self.trust() == Trust::Nothing {
@@ -188,11 +242,7 @@ impl<D: Disk> Replicas<D> {
             } else {
                 Trust::SameBoot
             };
-            let mut replica = self.open(dir, topic, metadata, now, trust);
-            if let Some(epoch) = leading {
-                replica.lead(epoch);
-            }
-            self.replicas.insert(key, replica);
+            self.open_again(key, metadata, now, trust);
         }
     }
 

@@ -7,7 +7,7 @@ use disk::{Disk, File, OpenMode, SimDisk};
 use kafka_protocol::messages::DeleteTopicsRequest;
 
 use super::harness::Harness;
-use crate::samples::{batch, idempotent_batch, topic_name};
+use crate::samples::{batch, create, idempotent_batch, topic_name};
 use crate::{Left, Request, Serving};
 
 #[test]
@@ -188,4 +188,28 @@ fn a_name_is_free_again_though_the_files_of_the_deleted_topic_had_failed() {
     broker.create("t", &[]);
     assert_eq!(broker.values("t", 0), [""; 0]);
     assert_eq!(broker.produce("t", batch(&["new"])), (0, 0));
+}
+
+#[test]
+fn many_partitions_are_opened_a_few_for_each_input() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    let created = Request::CreateTopics(create("many", 100, &[]));
+    let steps = disk.steps();
+    broker.ask(7, created);
+    let first = disk.steps() - steps;
+    broker.pass(1_000);
+    let all = disk.steps() - steps;
+    assert!(first * 4 < all, "{first} of {all} steps in one go");
+    assert_eq!(broker.executor.next_deadline(), None);
+    broker.produce("many", batch(&["a"]));
+    broker.executor.close().expect("closes");
+
+    // All are found again, and only then is the next boot noted.
+    let lost = disk.after_power_loss(|_| 0);
+    let mut broker = Harness::start_serving(&lost, 2, "next boot", Serving::default());
+    broker.pass(1_000);
+    assert_eq!(broker.values("many", 0), ["a"]);
+    let broker = Harness::start_serving(&lost.after_kill(), 3, "next boot", Serving::default());
+    assert_eq!(broker.executor.left(), Left::SameBoot);
 }
