@@ -28,6 +28,8 @@
 //!   connection, as Kafka does.
 //! * No frame ends a broker: lengths are bounded before memory is given, requests are decoded by
 //!   `kafka-protocol` but never its record batches, and the binary installs the allocator of `reserve`.
+//! * No request keeps all others waiting: it names at most 10,000 things, each is served once, partitions
+//!   are opened a few for each input, and memory is counted for what has come, not for what is announced.
 //! * Brokers prove to each other that they know the cluster's secret before any other frame is read; requests
 //!   between brokers are served on that port only.
 //!
