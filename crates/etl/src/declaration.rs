@@ -184,6 +184,9 @@ pub fn default_tables() -> Vec<TableDeclaration> {
     ]
 }
 
+/// Shorter than the lake allows: names of state files hold a table's and more.
+const LONGEST_NAME: usize = 60;
+
 /// Checks a list of declarations as a whole.
 ///
 /// # Errors
@@ -196,12 +199,9 @@ pub fn check_tables(tables: &[TableDeclaration]) -> Result<(), EtlError> {
             table: table.to_owned(),
             what,
         };
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let begins = table.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-        if !begins || table.len() > 60 || !table.bytes().all(allowed) {
-            let rule =
-                "a table's name is 1 to 60 lower-case letters, digits and `_`, and begins with a letter";
-            return Err(mistake(rule.into()));
+        lake::TableName::new(table).map_err(|error| mistake(error.to_string()))?;
+        if table.len() > LONGEST_NAME {
+            return Err(mistake(format!("the name is longer than {LONGEST_NAME} letters")));
         }
         if !names.insert(table) {
             return Err(mistake("the name is taken".into()));

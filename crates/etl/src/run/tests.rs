@@ -698,3 +698,17 @@ async fn positions_over_aborted_records_are_committed_after_a_while() {
     assert_eq!(progress[0].num_input_rows, 0);
     assert_eq!(progress[0].sources[0].end_offset[&0], 300);
 }
+
+/// Which of two equal keys comes first is open between partitions; that one of them is written is not.
+#[tokio::test]
+async fn equal_keys_in_two_partitions_are_written_once() {
+    let partitions = vec![vec![view("a", 0), view("b", 1)], vec![view("b", 2), view("a", 3)]];
+    let mut rig = Rig::of(3, partitions, vec![Vec::new()]);
+    for epoch_records in [1, 100] {
+        rig.disk = SimDisk::new();
+        rig.settings.epoch_records = epoch_records;
+        rig.run(FailPoints::none()).await.unwrap();
+        let counts = rig.ledger().table("clickstream");
+        assert_eq!((counts.read, counts.written, counts.duplicates), (4, 2, 2));
+    }
+}
