@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use config::{Flag, Settings, Sources};
+use config::{Flag, Loaded, Machine, Settings, Sources};
 
-use crate::command::{consume, ledger, sql, status, topics};
+use crate::command::{config as configuration, consume, ledger, sql, status, topics};
 use crate::failure::{Code, Failure, Outcome};
 
 /// A complete streaming data platform on one machine: Kafka-compatible brokers, a generator, a
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     Consume(consume::Options),
     /// Whether every event is accounted for: exit code 1 if not
     Ledger(ledger::Options),
+    /// The settings: check them, show them, render them as .env, their JSON Schema
+    #[command(subcommand)]
+    Config(configuration::Options),
     /// Run one broker (`up` does)
     Broker {
         /// Its id, from 1
@@ -86,6 +89,16 @@ pub(crate) struct ServiceOptions {
 impl Shared {
     /// Reads the settings that these flags ask for.
     pub(crate) fn settings(&self) -> Outcome<Settings> {
+        self.loaded().map(|loaded| loaded.settings)
+    }
+
+    /// The same with all that is known about them.
+    pub(crate) fn loaded(&self) -> Outcome<Loaded> {
+        config::load(&self.sources()?, Machine::here()).map_err(configuration::failure)
+    }
+
+    /// Where these flags say that settings come from.
+    pub(crate) fn sources(&self) -> Outcome<Sources> {
         let mut flags = Vec::new();
         if let Some(data) = &self.data {
             let text = data.to_string_lossy().into_owned();
@@ -108,11 +121,10 @@ impl Shared {
                 text: text.to_owned(),
             });
         }
-        let sources = Sources {
+        Ok(Sources {
             file: self.config.clone(),
             flags,
-        };
-        Settings::load(sources).map_err(|error| Failure::new(Code::Configuration, error))
+        })
     }
 
     /// The flags that lead another command to the same platform once it runs.

@@ -39,19 +39,21 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
-    let settings = cli.shared.settings()?;
+    // Not every command needs good settings.
+    let settings = || cli.shared.settings();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = match cli.command {
-        Command::Up => runtime.block_on(command::up::run(settings, &cli.shared)),
-        Command::Down => runtime.block_on(command::down::run(&settings)),
-        Command::Status(options) => runtime.block_on(command::status::run(&settings, &options)),
-        Command::Sql(options) => runtime.block_on(command::sql::run(&settings, &options)),
-        Command::Topics(options) => runtime.block_on(command::topics::run(&settings, &options)),
-        Command::Consume(options) => runtime.block_on(command::consume::run(&settings, &options)),
-        Command::Ledger(options) => runtime.block_on(command::ledger::run(&settings, &options)),
-        Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings, id, service)),
-        Command::Etl(service) => runtime.block_on(command::etl::run(&settings, service)),
-        Command::Generate(service) => runtime.block_on(command::generate::run(&settings, service)),
+        Command::Up => runtime.block_on(command::up::run(cli.shared.loaded()?, &cli.shared)),
+        Command::Down => runtime.block_on(command::down::run(&settings()?)),
+        Command::Status(options) => runtime.block_on(command::status::run(&settings()?, &options)),
+        Command::Sql(options) => runtime.block_on(command::sql::run(&settings()?, &options)),
+        Command::Topics(options) => runtime.block_on(command::topics::run(&settings()?, &options)),
+        Command::Consume(options) => runtime.block_on(command::consume::run(&settings()?, &options)),
+        Command::Ledger(options) => runtime.block_on(command::ledger::run(&settings()?, &options)),
+        Command::Config(options) => command::config::run(&options, &cli.shared),
+        Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings()?, id, service)),
+        Command::Etl(service) => runtime.block_on(command::etl::run(&settings()?, service)),
+        Command::Generate(service) => runtime.block_on(command::generate::run(&settings()?, service)),
     };
     // A query that was given up may still hold a thread.
     runtime.shutdown_background();

@@ -207,8 +207,8 @@ impl RunFolder {
         secret.map_err(|_| Failure::plain(format!("{} is damaged: remove it", path.display())))
     }
 
-    /// The identity of the data folder; created if there is none.
-    pub(crate) fn create_identity(&self) -> Outcome<DataFolder> {
+    /// The identity of the data folder; created if there is none, with the wanted cluster id if one is.
+    pub(crate) fn create_identity(&self, wanted: Option<&str>) -> Outcome<DataFolder> {
         if let Some(identity) = self.identity()? {
             return Ok(identity);
         }
@@ -216,7 +216,7 @@ impl RunFolder {
         getrandom::fill(&mut random).map_err(Failure::plain)?;
         let identity = DataFolder {
             format: FORMAT,
-            cluster_id: URL_SAFE_NO_PAD.encode(random),
+            cluster_id: wanted.map_or_else(|| URL_SAFE_NO_PAD.encode(random), str::to_owned),
         };
         write_json(&self.data.join("minicluster.json"), &identity)?;
         Ok(identity)

@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -
 
 fn options(settings: &Settings, run: &RunFolder, id: u32) -> Outcome<BrokerOptions> {
     let kafka = &settings.kafka;
-    let identity = run.create_identity()?;
+    let identity = run.create_identity(kafka.cluster_id.as_deref())?;
     run.create_secret()?;
     let host = kafka.host.to_string();
     let broker_id = |id: u32| i32::try_from(id).map(BrokerId);

@@ -16,6 +16,7 @@ pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome
     let options = etl::Settings {
         tables: tables(settings),
         trigger: settings.etl.trigger,
+        threads: settings.etl.threads,
         ..etl::Settings::new(
             settings.folders.lake().to_owned(),
             settings.folders.checkpoints().to_owned(),

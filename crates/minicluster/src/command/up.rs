@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use config::Settings;
+use config::{Loaded, Settings};
 
 use crate::cli::Shared;
+use crate::command::config as configuration;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::ports::{self, Wanted};
@@ -20,11 +21,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts everything and runs until it is told to stop.
-pub(crate) async fn run(settings: Settings, shared: &Shared) -> Outcome {
+pub(crate) async fn run(loaded: Loaded, shared: &Shared) -> Outcome {
+    configuration::tell_notes(&loaded);
+    loaded.create_folders().map_err(configuration::failure)?;
+    let settings = loaded.settings;
     let run = RunFolder::new(&settings.folders);
     run.create()?;
     let _lock = run.lock()?;
-    run.create_identity()?;
+    let wanted = settings.kafka.cluster_id.as_deref();
+    let identity = run.create_identity(wanted)?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != identity.cluster_id) {
+        output::progress(&format!(
+            "note: `kafka.kraft_cluster_id` is {wanted}, but {} was made as {} and stays that cluster",
+            settings.folders.data().display(),
+            identity.cluster_id
+        ));
+    }
     run.create_secret()?;
     take_over(&settings, &run).await?;
     let program = std::env::current_exe()
