@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Commit, DataFile, TableName};
+use crate::{Commit, DataFile, TableChange, TableName};
 
 /// The files of each table at one commit, by partition and name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +68,11 @@ impl LiveSet {
         Ok(())
     }
 
-    /// Becomes the live set after a commit that fits.
+    /// Becomes the live set after a commit that fits. A commit may also name tables in which it
+    /// changes nothing.
     pub(crate) fn apply(&mut self, commit: &Commit) {
-        for change in &commit.tables {
+        let changes = |change: &&TableChange| !(change.added.is_empty() && change.removed.is_empty());
+        for change in commit.tables.iter().filter(changes) {
             let files = self.tables.entry(change.table.clone()).or_default();
             for file in &change.removed {
                 files.remove(&key(file));

@@ -308,6 +308,21 @@ fn mistakes_of_the_caller_are_refused() {
 }
 
 #[test]
+fn a_table_is_there_from_its_first_file_on() {
+    let disk = SimDisk::new();
+    let mut writer = open(&disk).unwrap();
+    let mut staging = writer.begin(AttemptId(1)).unwrap();
+    write(
+        staging.data_file(&table("clicks"), date(2026, 1, 1)).unwrap(),
+        "a",
+    )
+    .unwrap();
+    writer.commit(staging, &order(), Payload::null(), at(0)).unwrap();
+    let snapshot = Snapshot::open(disk, "/lake").unwrap();
+    assert_eq!(snapshot.tables().collect::<Vec<_>>(), [&table("clicks")]);
+}
+
+#[test]
 fn state_files_are_kept_replaced_and_deleted() {
     let disk = SimDisk::new();
     let mut writer = open(&disk).unwrap();
