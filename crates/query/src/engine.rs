@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::QueryError;
 use crate::footer;
+use crate::nesting;
 use crate::store::SnapshotStore;
 use crate::table::LakeTable;
 
@@ -169,10 +170,12 @@ impl Planner {
             statement: text.split_whitespace().next().unwrap_or_default().to_owned(),
         };
         let state = self.context.state();
+        nesting::check_text(text)?;
         let mut statements = DFParser::parse_sql(text).map_err(planning)?;
         let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
             return Err(QueryError::NotOne);
         };
+        nesting::check_tree(&statement)?;
         if !only_reads(&statement) {
             return Err(read_only());
         }
@@ -296,6 +299,7 @@ impl Workers {
     fn start() -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("query")
+            .thread_stack_size(nesting::STACK_BYTES)
             .enable_all()
             .build()?;
         Ok(Self {

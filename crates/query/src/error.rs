@@ -18,6 +18,12 @@ pub enum QueryError {
     /// Several statements, or none.
     #[error("give exactly one statement")]
     NotOne,
+    /// So long, or so deeply nested, that it isn't planned.
+    #[error("the query is too large: {reason}")]
+    TooLarge {
+        /// What is beyond which bound.
+        reason: String,
+    },
     /// Text that isn't SQL, or names what doesn't exist.
     #[error("{message}")]
     Sql {

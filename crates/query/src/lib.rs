@@ -10,6 +10,7 @@
 //!   cannot be written. There is no other path to a file: none in SQL, none in a function.
 //! * Statements that change something (DDL, DML, COPY, SET, PREPARE and the like) are refused
 //!   before they are executed, and nothing is spilled to disk.
+//! * A text is refused that is so long or so deeply nested that working on it could overflow a stack.
 //! * [`Limits`] bound memory and time of a query.
 //!
 //! Never here: writing, Kafka, settings.
@@ -17,6 +18,7 @@
 mod engine;
 mod error;
 mod footer;
+mod nesting;
 mod store;
 mod table;
 

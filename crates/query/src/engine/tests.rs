@@ -13,6 +13,7 @@ use parquet::arrow::ArrowWriter;
 
 use super::{Engine, Limits};
 use crate::QueryError;
+use crate::nesting::{EXPRESSIONS, RELATIONS};
 
 const LIMITS: Limits = Limits {
     memory_bytes: 64 << 20,
@@ -341,4 +342,61 @@ async fn a_query_that_panics_while_it_runs_has_no_quiet_end() {
     let mut rows = engine.sql("select panics(pv) from views").await.expect("a plan");
     assert!(rows.next().await.expect("an error").is_err());
     assert!(rows.next().await.is_none(), "nothing follows an error");
+}
+
+/// What is nested as deep as it may be, in one way each; `n` is how deep.
+fn nested(n: usize) -> Vec<String> {
+    let terms = |term: &str, between: &str| vec![term; n].join(between);
+    vec![
+        format!("select {} from views", terms("pv", "+")),
+        format!(
+            "select pv from views where {}",
+            vec!["url = '0'"; n - 1].join(" or ")
+        ),
+        format!("select pv{} from views", "::int".repeat(n - 1)),
+    ]
+}
+
+fn unions(n: usize) -> String {
+    vec!["select 1"; n].join(" union all ")
+}
+
+#[tokio::test]
+async fn a_query_that_is_nested_as_deep_as_it_may_be_is_answered() {
+    let engine = Lake::new().engine_within(Limits {
+        timeout: Duration::from_secs(120),
+        ..LIMITS
+    });
+    for query in nested(EXPRESSIONS).iter().chain([&unions(RELATIONS - 1)]) {
+        let answer = engine.sql(query).await.map(|_| ());
+        assert!(answer.is_ok(), "{} ...: {answer:?}", &query[..40]);
+    }
+    assert_eq!(numbers(&engine, &unions(9)).await.expect("rows"), [1; 9]);
+}
+
+#[tokio::test]
+async fn a_query_that_is_nested_deeper_is_refused_whatever_it_is() {
+    let engine = Lake::new().engine();
+    let mut queries: Vec<String> = nested(EXPRESSIONS + 1);
+    queries.extend(nested(10_000));
+    queries.extend([
+        unions(10_000),
+        format!("select {}1", "1+".repeat(65_000)),
+        format!("select {}1", "1+".repeat(1_000_000)),
+        format!("select {}1{}", "(".repeat(60_000), ")".repeat(60_000)),
+        format!("select {}1", "not ".repeat(30_000)),
+        format!("{}select 1", "explain ".repeat(16_000)),
+        format!("select null::int{}", "[]".repeat(60_000)),
+        format!(
+            "select cast(null as {}int{})",
+            "array<".repeat(18_000),
+            ">".repeat(18_000)
+        ),
+        format!("select 1 from {}", vec!["views"; RELATIONS].join(", ")),
+    ]);
+    for query in queries {
+        let answer = engine.sql(&query).await.map(|_| ());
+        let refused = matches!(answer, Err(QueryError::TooLarge { .. } | QueryError::Sql { .. }));
+        assert!(refused, "{} ...: {answer:?}", &query[..40]);
+    }
 }
