@@ -1,12 +1,12 @@
 //! The partitions that this broker holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cluster::{Metadata, MetadataChange, Topic};
 use disk::{Disk, Kind};
 use kafka_protocol::ResponseError;
-use log::{AppendError, Appended, LogError, Options, Partition, ReadError, Trust};
+use log::{AppendError, Appended, InvalidRecord, LogError, Options, Partition, ReadError, Trust};
 use record::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
 
 use crate::flusher::{Done, Job};
@@ -398,7 +398,8 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    /// Deletes folders of topics that were deleted while this broker was away.
+    /// Deletes folders of topics that were deleted while this broker was away, and sets aside those of topics
+    /// that the cluster has never heard of: whoever lost the metadata must not lose the records as well.
     fn remove_left_over(&self, metadata: &Metadata) {
         let entries = match self.disk.read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -412,18 +413,25 @@ impl<D: Disk> Replicas<D> {
             .filter(|entry| entry.kind == Kind::Dir && entry.name != METADATA_LOG)
         {
             let dir = self.folder.join(&entry.name);
-            let known = match Partition::read_topic_id(&self.disk, &dir) {
-                Ok(Some(id)) => metadata.topics.contains_key(&id),
-                Ok(None) => true,
-                Err(e) => {
-                    tracing::warn!(partition = %dir.display(), "left alone: {e}");
-                    true
+            match Partition::read_topic_id(&self.disk, &dir) {
+                Ok(Some(id)) if metadata.removed_topics.contains(&id) => {
+                    tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
+                    self.remove(dir);
                 }
-            };
-            if !known {
-                tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
-                self.remove(dir);
+                Ok(Some(id)) if !metadata.topics.contains_key(&id) => self.set_aside(&dir),
+                Ok(_) => {}
+                Err(e) => tracing::warn!(partition = %dir.display(), "left alone: {e}"),
             }
+        }
+    }
+
+    fn set_aside(&self, dir: &Path) {
+        match Partition::set_aside(&self.disk, dir) {
+            Ok(aside) if aside != dir => {
+                tracing::warn!(partition = %aside.display(), "set aside: the cluster doesn't know its topic");
+            }
+            Ok(_) => {}
+            Err(e) => tracing::warn!(partition = %dir.display(), "left alone: {e}"),
         }
     }
 }
@@ -503,7 +511,8 @@ impl<D: Disk> Replica<D> {
 fn append_refusal(e: &AppendError) -> Refusal {
     let error = match e {
         AppendError::Corrupt(_) => ResponseError::CorruptMessage,
-        AppendError::InvalidRecord(_) => ResponseError::InvalidRecord,
+        AppendError::InvalidRecord(InvalidRecord::Timestamp { .. }) => ResponseError::InvalidTimestamp,
+        AppendError::InvalidRecord(InvalidRecord::Other(_)) => ResponseError::InvalidRecord,
         AppendError::UnsupportedCompression(_) => ResponseError::UnsupportedCompressionType,
         AppendError::UnsupportedFormat(_) => ResponseError::UnsupportedForMessageFormat,
         AppendError::MessageTooLarge { .. } => ResponseError::MessageTooLarge,

@@ -46,6 +46,10 @@ pub(crate) fn log_options(topic: &Topic, serving: &Serving) -> Options {
         } else {
             TimestampType::CreateTime
         },
+        timestamp_before_max_ms: positive("message.timestamp.before.max.ms")
+            .unwrap_or(defaults.timestamp_before_max_ms),
+        timestamp_after_max_ms: positive("message.timestamp.after.max.ms")
+            .unwrap_or(defaults.timestamp_after_max_ms),
         retention_ms: positive("retention.ms").filter(|_| deletes),
         retention_bytes: positive("retention.bytes")
             .filter(|_| deletes)

@@ -77,6 +77,17 @@ fn what_cannot_be_written_is_refused_with_kafkas_error() {
 }
 
 #[test]
+fn a_topic_may_limit_how_far_ahead_records_are_stamped() {
+    let mut broker = Harness::start(&SimDisk::new(), 1);
+    broker.create("t", &[("message.timestamp.after.max.ms", "1000")]);
+    let mut of_2099 = BatchBuilder::new(Compression::None);
+    let far = Timestamp(4_070_908_800_000);
+    of_2099.push(far, None, Some(b"v"), &[]).expect("small");
+    let refused = broker.produce("t", of_2099.build().expect("small"));
+    assert_eq!(refused, (code(ResponseError::InvalidTimestamp), -1));
+}
+
+#[test]
 fn a_compacted_topic_takes_no_record_without_a_key() {
     let mut broker = Harness::start(&SimDisk::new(), 1);
     broker.create("t", &[("cleanup.policy", "compact")]);
