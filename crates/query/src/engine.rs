@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::QueryError;
 use crate::footer;
+use crate::lengthening;
 use crate::nesting;
 use crate::store::SnapshotStore;
 use crate::table::LakeTable;
@@ -34,7 +35,10 @@ use crate::table::LakeTable;
 /// What one query may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Memory in bytes.
+    /// Memory in bytes: what sorting, grouping and joining hold together, and a quarter of it what a function
+    /// that lengthens (`repeat`, `lpad`, `rpad`, `array_repeat`, `array_resize`) makes for a batch of rows.
+    /// No bound for the process: batches on their way, decoded files and the results of all other functions
+    /// and of aggregates such as `string_agg` come on top.
     pub memory_bytes: usize,
     /// Time from the text to the last row.
     pub timeout: Duration,
@@ -326,7 +330,9 @@ fn context(limits: Limits) -> Result<SessionContext, DataFusionError> {
         .build_arc()?;
     let mut config = SessionConfig::new().with_information_schema(true);
     config.options_mut().execution.parquet.pushdown_filters = true;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    lengthening::bound(&context, limits.memory_bytes / 4)?;
+    Ok(context)
 }
 
 /// The columns of every table: those declared, and after them what only the newest file has.

@@ -11,13 +11,15 @@
 //! * Statements that change something (DDL, DML, COPY, SET, PREPARE and the like) are refused
 //!   before they are executed, and nothing is spilled to disk.
 //! * A text is refused that is so long or so deeply nested that working on it could overflow a stack.
-//! * [`Limits`] bound memory and time of a query.
+//! * [`Limits`] bound the time of a query, and the memory of what takes most: sorting, grouping, joining
+//!   and functions that lengthen. They are no ceiling for the process; [`Limits`] says what is bounded.
 //!
 //! Never here: writing, Kafka, settings.
 
 mod engine;
 mod error;
 mod footer;
+mod lengthening;
 mod nesting;
 mod store;
 mod table;

@@ -400,3 +400,32 @@ async fn a_query_that_is_nested_deeper_is_refused_whatever_it_is() {
         assert!(refused, "{} ...: {answer:?}", &query[..40]);
     }
 }
+
+#[tokio::test]
+async fn no_function_makes_more_than_it_may() {
+    let mut lake = Lake::new();
+    lake.commit(1, &[(1, rows(&[700_000_000, 3]))]);
+    let engine = lake.engine();
+    for query in [
+        "select length(repeat('x', 700000000))",
+        "select length(repeat('x', pv)) from views",
+        "select length(repeat(url, pv)) from views",
+        "select length(lpad('x', pv)) from views",
+        "select length(rpad(url, 700000000, 'ab')) from views",
+        "select cardinality(array_repeat(1, pv)) from views",
+        "select cardinality(list_repeat('x', 700000000))",
+        "select cardinality(array_resize([1], 700000000))",
+        "select cardinality(range(0, 700000000))",
+        "select cardinality(generate_series(0, 700000000))",
+    ] {
+        let error = numbers(&engine, query).await.expect_err(query).to_string();
+        let said = error.contains("would make more than 16 MiB") || error.starts_with("Invalid function");
+        assert!(said, "{query}: {error}");
+    }
+    let query =
+        "select cast(length(repeat(url, 3)) + length(lpad(url, 5, '-')) as bigint) from views where pv = 3";
+    assert_eq!(numbers(&engine, query).await.expect("little"), [11]);
+    let query = "select cast(cardinality(array_repeat(url, 4)) + cardinality(array_resize([1], 3)) as bigint) \
+                 from views where pv = 3";
+    assert_eq!(numbers(&engine, query).await.expect("little"), [7]);
+}
