@@ -91,7 +91,7 @@ impl Supervisor {
         })
     }
 
-    /// Runs until everything has stopped.
+    /// Runs until everything has stopped. Once a service was started nothing else ends it.
     pub(crate) async fn run(mut self) -> Outcome {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -99,7 +99,7 @@ impl Supervisor {
         let mut rotate = tokio::time::interval(ROTATE_EVERY);
         let mut event = Event::Begin;
         loop {
-            if let Some(ending) = self.take(event)? {
+            if let Some(ending) = self.take(event) {
                 return finish(ending);
             }
             let due = self.plan.deadline().map(|due| self.started + due);
@@ -122,12 +122,12 @@ impl Supervisor {
     }
 
     /// Lets the plan decide and does what it says.
-    fn take(&mut self, event: Event) -> Outcome<Option<Ending>> {
+    fn take(&mut self, event: Event) -> Option<Ending> {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for action in self.plan.on(event, self.started.elapsed()) {
                 match action {
-                    Action::Start(service) => events.extend(self.start(service)?),
+                    Action::Start(service) => events.extend(self.start(service)),
                     Action::Terminate(service) => {
                         output::progress(&format!("stopping {service}"));
                         self.launcher.signal(service, Signal::TERM);
@@ -138,27 +138,32 @@ impl Supervisor {
                     Action::CreateTopics => self.create_topics(),
                     Action::AnnounceReady => {
                         self.record.ready = true;
-                        self.run.record_supervisor(&self.record)?;
+                        self.write_record();
                         output::data(&self.summary);
                     }
                     Action::Report(line) => output::progress(&line),
-                    Action::Finish(ending) => return Ok(Some(ending)),
+                    Action::Finish(ending) => return Some(ending),
                 }
             }
         }
-        Ok(None)
+        None
     }
 
-    fn start(&mut self, service: Service) -> Outcome<Option<Event>> {
+    fn start(&mut self, service: Service) -> Option<Event> {
         if self.starts.insert(service, Instant::now()).is_some() {
             *self.record.restarts.entry(service.to_string()).or_default() += 1;
-            self.run.record_supervisor(&self.record)?;
+            self.write_record();
         }
-        Ok(self
-            .launcher
-            .start(service)
-            .err()
-            .map(|exit| Event::Exited(service, exit)))
+        let exit = self.launcher.start(service).err()?;
+        Some(Event::Exited(service, exit))
+    }
+
+    /// Tells other commands how it stands. Where that fails (a full disk) the services still need
+    /// their supervisor.
+    fn write_record(&self) {
+        if let Err(failure) = self.run.record_supervisor(&self.record) {
+            output::progress(&format!("`minicluster status` may be out of date: {failure}"));
+        }
     }
 
     fn hear(&mut self, told: Told) -> Event {
@@ -209,3 +214,6 @@ fn finish(ending: Ending) -> Outcome {
         Ending::NotReady { message } => Err(Failure::new(Code::NotReady, message)),
     }
 }
+
+#[cfg(test)]
+mod tests;
