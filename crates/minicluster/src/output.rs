@@ -16,14 +16,36 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints data. Ends the process quietly if nobody reads it any more (`| head`).
+/// Prints data. Ends the process if it can't: quietly where nobody reads any more (`| head`), else
+/// as a failure, for what is missing may be what somebody wanted to keep.
 pub(crate) fn data(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let newline = if text.ends_with('\n') { "" } else { "\n" };
-    let written = write!(stdout, "{text}{newline}").and_then(|()| stdout.flush());
-    if written.is_err() {
-        std::process::exit(0);
+    let Err(failed) = write(&mut io::stdout().lock(), text) else {
+        return;
+    };
+    let message = lost(&failed);
+    if let Some(message) = &message {
+        error(message);
     }
+    std::process::exit(i32::from(message.is_some()));
+}
+
+/// Prints data for a process that must go on: where stdout takes nothing, to stderr.
+pub(crate) fn announce(text: &str) {
+    if write(&mut io::stdout().lock(), text).is_err() {
+        progress(text);
+    }
+}
+
+fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    write!(to, "{text}{newline}")?;
+    to.flush()
+}
+
+/// What to tell about data that could not be written; nothing where its reader has left.
+fn lost(failed: &io::Error) -> Option<String> {
+    let has_left = failed.kind() == io::ErrorKind::BrokenPipe;
+    (!has_left).then(|| format!("the output is not complete: {failed}"))
 }
 
 /// Tells what is going on.
@@ -111,7 +133,25 @@ pub(crate) fn span(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Align, bytes, plain, span};
+    use std::fs::File;
+    use std::io::{self, ErrorKind};
+
+    use super::{Align, bytes, lost, plain, span, write};
+
+    #[test]
+    fn data_that_could_not_be_written_is_told() {
+        let mut full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it");
+        let failed = write(&mut full, "1,2,3").expect_err("it is full");
+        let message = lost(&failed).expect("a failure");
+        assert!(
+            message.starts_with("the output is not complete: No space left"),
+            "{message}"
+        );
+        assert_eq!(lost(&io::Error::from(ErrorKind::BrokenPipe)), None);
+    }
 
     #[test]
     fn columns_are_aligned_without_trailing_spaces() {

@@ -139,7 +139,7 @@ impl Supervisor {
                     Action::AnnounceReady => {
                         self.record.ready = true;
                         self.write_record();
-                        output::data(&self.summary);
+                        output::announce(&self.summary);
                     }
                     Action::Report(line) => output::progress(&line),
                     Action::Finish(ending) => return Some(ending),
