@@ -109,7 +109,7 @@ impl Supervisor {
                     Ok(()) => Event::TopicsCreated,
                     Err(message) => Event::TopicsFailed(message),
                 },
-                Some(()) = interrupt.recv() => Event::StopRequested,
+                Some(()) = interrupt.recv() => Event::Interrupted,
                 Some(()) = terminate.recv() => Event::StopRequested,
                 Some(()) = hang_up.recv() => Event::StopRequested,
                 () = until(due) => Event::Tick,

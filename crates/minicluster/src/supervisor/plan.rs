@@ -26,8 +26,10 @@ pub(crate) enum Event {
     TopicsCreated,
     /// The topics could not be created.
     TopicsFailed(String),
-    /// Somebody wants everything to stop: Ctrl-C, SIGTERM.
+    /// Somebody wants everything to stop: SIGTERM, SIGHUP. Said again it means the same.
     StopRequested,
+    /// Ctrl-C: stop, and said again: at once.
+    Interrupted,
     /// Time went by.
     Tick,
 }
@@ -146,8 +148,8 @@ enum Phase {
 pub(crate) struct Plan {
     slots: Vec<Slot>,
     phase: Phase,
-    /// When somebody asked for the end, last.
-    asked_to_stop: Option<Now>,
+    /// When Ctrl-C came, last.
+    interrupted: Option<Now>,
     patience: Patience,
 }
 
@@ -161,7 +163,7 @@ impl Plan {
         Self {
             slots: services.into_iter().map(slot).collect(),
             phase: Phase::Starting,
-            asked_to_stop: None,
+            interrupted: None,
             patience,
         }
     }
@@ -185,7 +187,8 @@ impl Plan {
                     self.stop(Outcome::Failed { message, code: None });
                 }
             }
-            Event::StopRequested => self.stop_requested(now, &mut actions),
+            Event::StopRequested => self.stop_requested("stopping", &mut actions),
+            Event::Interrupted => self.interrupted(now, &mut actions),
         }
         self.advance(now, &mut actions);
         actions
@@ -193,8 +196,10 @@ impl Plan {
 
     /// When [`Event::Tick`] is due at the latest.
     pub(crate) fn deadline(&self) -> Option<Now> {
+        // On the way down nobody waits for readiness.
+        let starts = !matches!(self.phase, Phase::Stopping(_) | Phase::Finished);
         let due = |slot: &Slot| match slot.state {
-            State::Starting { since } => Some(since + self.patience.ready),
+            State::Starting { since } if starts => Some(since + self.patience.ready),
             State::Paused { until } => Some(until),
             State::Stopping {
                 deadline,
@@ -255,22 +260,26 @@ impl Plan {
         )));
     }
 
-    fn stop_requested(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let earlier = self.asked_to_stop.replace(now);
+    fn stop_requested(&mut self, line: &str, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Stopping(_) | Phase::Finished) {
+            actions.push(Action::Report(line.to_owned()));
+            self.stop(Outcome::Stopped);
+        }
+    }
+
+    fn interrupted(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let earlier = self.interrupted.replace(now);
         match (&self.phase, earlier) {
-            (Phase::Finished, _) => {}
-            (Phase::Stopping(_), Some(earlier)) if now.saturating_sub(earlier) < self.patience.repeated => {}
-            (Phase::Stopping(_), Some(_)) => {
+            (Phase::Stopping(_), Some(earlier)) if now.saturating_sub(earlier) >= self.patience.repeated => {
                 actions.push(Action::Report("killing everything".to_owned()));
                 self.kill_all(actions);
             }
-            // What failed is being stopped already: what comes next is the second request.
-            (Phase::Stopping(_), None) => {}
-            _ => {
-                let line = "stopping; once more to kill everything at once";
+            // Asked for by `down`, or a failure: whoever sits there has not been told how to insist.
+            (Phase::Stopping(_), None) => {
+                let line = "stopping already; once more to kill everything at once";
                 actions.push(Action::Report(line.to_owned()));
-                self.stop(Outcome::Stopped);
             }
+            _ => self.stop_requested("stopping; once more to kill everything at once", actions),
         }
     }
 

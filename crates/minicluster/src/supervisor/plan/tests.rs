@@ -23,7 +23,7 @@ fn died(code: Option<u8>) -> Exit {
 }
 
 fn stopping() -> Action {
-    Action::Report("stopping; once more to kill everything at once".to_owned())
+    Action::Report("stopping".to_owned())
 }
 
 fn running() -> Plan {
@@ -120,18 +120,48 @@ fn what_does_not_stop_is_killed_in_its_turn() {
 }
 
 #[test]
-fn a_second_request_kills_everything_at_once() {
+fn a_second_ctrl_c_kills_everything_at_once() {
     let mut plan = running();
-    plan.on(Event::StopRequested, s(10));
+    let line = "stopping; once more to kill everything at once".to_owned();
+    assert_eq!(
+        plan.on(Event::Interrupted, s(10)),
+        [Action::Report(line), Action::Terminate(Service::Generator)]
+    );
     // The same request, once to the process and once to its group.
-    assert_eq!(plan.on(Event::StopRequested, s(10)), []);
+    assert_eq!(plan.on(Event::Interrupted, s(10)), []);
     let mut wanted = vec![Action::Report("killing everything".to_owned())];
     wanted.extend(ALL.map(Action::Kill));
-    assert_eq!(plan.on(Event::StopRequested, s(11)), wanted);
+    assert_eq!(plan.on(Event::Interrupted, s(11)), wanted);
     for service in ALL {
         plan.on(Event::Exited(service, died(None)), s(11));
     }
     assert_eq!(plan.on(Event::Tick, s(12)), []);
+}
+
+#[test]
+fn a_second_down_does_not_turn_a_graceful_stop_into_a_kill() {
+    let mut plan = running();
+    plan.on(Event::StopRequested, s(10));
+    assert_eq!(plan.on(Event::StopRequested, s(15)), []);
+    // Nor does the first Ctrl-C after it, which says how to insist.
+    let line = "stopping already; once more to kill everything at once".to_owned();
+    assert_eq!(plan.on(Event::Interrupted, s(16)), [Action::Report(line)]);
+    let actions = plan.on(Event::Interrupted, s(17));
+    assert_eq!(actions[1..], ALL.map(Action::Kill));
+}
+
+#[test]
+fn a_service_that_never_got_ready_does_not_keep_the_supervisor_awake_while_it_stops() {
+    let mut plan = Plan::new(ALL, Patience::default());
+    plan.on(Event::Begin, s(0));
+    for broker in BROKERS {
+        plan.on(Event::Ready(broker), s(1));
+    }
+    plan.on(Event::TopicsCreated, s(2));
+    plan.on(Event::StopRequested, s(40));
+    // The ETL still starts, and its turn to stop has not come.
+    plan.on(Event::Tick, s(60));
+    assert_eq!(plan.deadline(), Some(s(70)));
 }
 
 #[test]
