@@ -17,6 +17,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -31,6 +32,9 @@ use crate::supervisor::Service;
 
 /// The format of the data folder that this program writes.
 const FORMAT: u32 = 1;
+
+/// The length of the cluster's secret.
+const SECRET_BYTES: usize = 32;
 
 /// `<data>/minicluster.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,28 +187,23 @@ impl RunFolder {
         if path.exists() {
             return Ok(());
         }
-        let mut random = [0; 32];
+        let mut random = [0; SECRET_BYTES];
         getrandom::fill(&mut random).map_err(Failure::plain)?;
-        let draft = self.run.join("cluster-secret.new");
-        let open = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&draft);
-        let mut file = open.map_err(|error| at(&draft, &error))?;
-        let written = file.write_all(STANDARD.encode(random).as_bytes());
-        written
-            .and_then(|()| std::fs::rename(&draft, &path))
-            .map_err(|error| at(&path, &error))
+        create_once(&path, STANDARD.encode(random).as_bytes(), 0o600).map_err(|error| at(&path, &error))
     }
 
     /// The cluster's secret, as `up` made it.
     pub(crate) fn secret(&self) -> Outcome<Vec<u8>> {
         let path = self.run.join("cluster-secret");
         let text = std::fs::read_to_string(&path).map_err(|error| at(&path, &error))?;
-        let secret = STANDARD.decode(text.trim());
-        secret.map_err(|_| Failure::plain(format!("{} is damaged: remove it", path.display())))
+        let secret = STANDARD.decode(text.trim()).ok();
+        let whole = secret.filter(|secret| secret.len() == SECRET_BYTES);
+        whole.ok_or_else(|| {
+            let path = path.display();
+            Failure::plain(format!(
+                "{path} is damaged: remove it while nothing runs; `minicluster up` makes another"
+            ))
+        })
     }
 
     /// The identity of the data folder; created if there is none, with the wanted cluster id if one is.
@@ -218,8 +217,12 @@ impl RunFolder {
             format: FORMAT,
             cluster_id: wanted.map_or_else(|| URL_SAFE_NO_PAD.encode(random), str::to_owned),
         };
-        write_json(&self.data.join("minicluster.json"), &identity)?;
-        Ok(identity)
+        let path = self.data.join("minicluster.json");
+        let text = serde_json::to_string_pretty(&identity).map_err(Failure::plain)?;
+        create_once(&path, text.as_bytes(), 0o644).map_err(|error| at(&path, &error))?;
+        // Another process may have been first.
+        let stored = self.identity()?;
+        stored.ok_or_else(|| Failure::plain(format!("{} was removed just now: try again", path.display())))
     }
 
     /// The identity of the data folder, if it has one.
@@ -265,9 +268,47 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Outcome<Option<T>> {
 /// Replaces the file as a whole, so that no reader sees a part.
 fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(value).map_err(Failure::plain)?;
-    let draft = path.with_extension("json.new");
-    let written = std::fs::write(&draft, text).and_then(|()| File::open(&draft)?.sync_all());
-    written
-        .and_then(|()| std::fs::rename(&draft, path))
-        .map_err(|error| at(path, &error))
+    let draft = draft_of(path);
+    let written = write_draft(&draft, text.as_bytes(), 0o644).and_then(|()| std::fs::rename(&draft, path));
+    written.map_err(|error| {
+        // What could not be written as a whole is of no use.
+        let _ = std::fs::remove_file(&draft);
+        at(path, &error)
+    })
 }
+
+/// Creates the file durably with this content. A file that is there already stays:
+/// of several processes that create it at once all go on with the same one.
+fn create_once(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    let draft = draft_of(path);
+    let linked = write_draft(&draft, content, mode).and_then(|()| std::fs::hard_link(&draft, path));
+    // Left behind it harms nobody.
+    let _ = std::fs::remove_file(&draft);
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    File::open(path.parent().unwrap_or(path))?.sync_all()
+}
+
+fn write_draft(draft: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(mode)
+        .open(draft)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// A name that no other writer of the file uses at the same time.
+fn draft_of(path: &Path) -> PathBuf {
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    path.with_extension(format!("{}-{number}.new", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests;

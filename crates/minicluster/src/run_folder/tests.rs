@@ -1,0 +1,50 @@
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+
+use super::RunFolder;
+
+/// A fresh data folder; it goes with the first of the two.
+fn folder() -> (tempfile::TempDir, RunFolder) {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let run = RunFolder {
+        data: data.path().to_owned(),
+        run: data.path().join("run"),
+        logs: data.path().join("run/logs"),
+    };
+    run.create().expect("room");
+    (data, run)
+}
+
+#[test]
+fn services_that_start_at_once_agree_on_identity_and_secret() {
+    for _ in 0..20 {
+        let (_data, run) = folder();
+        let together = Barrier::new(3);
+        let start = || {
+            together.wait();
+            let identity = run.create_identity(None).expect("created, or found");
+            run.create_secret().expect("created, or found");
+            (identity.cluster_id, run.secret().expect("it is whole"))
+        };
+        let found: BTreeSet<_> = std::thread::scope(|scope| {
+            let brokers = [0; 3].map(|_| scope.spawn(start));
+            brokers.map(|broker| broker.join().expect("no panic")).into()
+        });
+        assert_eq!(found.len(), 1);
+        let left = std::fs::read_dir(&run.run).expect("it is there").count();
+        assert_eq!(left, 2, "the secret and the logs, no draft");
+    }
+}
+
+#[test]
+fn a_secret_that_is_empty_or_cut_is_refused() {
+    let (_data, run) = folder();
+    for text in ["", "c2hvcnQ=", "not base64!"] {
+        std::fs::write(run.run.join("cluster-secret"), text).expect("room");
+        let message = run.secret().expect_err("it is no secret").to_string();
+        assert!(
+            message.contains("cluster-secret is damaged: remove it"),
+            "{message}"
+        );
+    }
+}
