@@ -71,23 +71,16 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
     let services = views(settings, &supervisor, &running);
     let topics = tokio::time::timeout(PATIENCE, topics(settings)).await;
     let topics = topics.unwrap_or_else(|_| Err(Failure::plain("the brokers do not answer")));
-    let newest = Newest::read(settings)?;
-    let lags = newest
-        .as_ref()
-        .map(|newest| lags(newest, topics.as_ref().ok()))
-        .unwrap_or_default();
+    let newest = Newest::read(settings);
+    let lags = match &newest {
+        Ok(Some(newest)) => lags(newest, topics.as_ref().ok()),
+        _ => Vec::new(),
+    };
     match options.output {
-        Format::Table => show(settings, &supervisor, &services, &topics, newest.as_ref(), &lags),
+        Format::Table => show(settings, &supervisor, &services, &topics, &newest, &lags),
         Format::Json => {
             let topics = topics.as_ref().ok();
-            output::json(&to_json(
-                settings,
-                &supervisor,
-                &services,
-                topics,
-                newest.as_ref(),
-                &lags,
-            ));
+            output::json(&to_json(settings, &supervisor, &services, topics, &newest, &lags));
         }
     }
     Ok(())
@@ -149,7 +142,7 @@ fn show(
     supervisor: &SupervisorRecord,
     services: &[ServiceView],
     topics: &Outcome<Vec<Topic>>,
-    newest: Option<&Newest>,
+    newest: &Outcome<Option<Newest>>,
     lags: &[Lag],
 ) {
     let since = output::span(seconds_since(supervisor.since));
@@ -166,8 +159,9 @@ fn show(
     }
     output::data(" replication: none\n");
     match newest {
-        Some(newest) => show_lake(newest, lags),
-        None => output::data(" there is no lake yet"),
+        Ok(Some(newest)) => show_lake(newest, lags),
+        Ok(None) => output::data(" there is no lake yet"),
+        Err(failure) => output::data(&format!(" lake unknown: {failure}")),
     }
 }
 
@@ -275,7 +269,7 @@ fn to_json(
     supervisor: &SupervisorRecord,
     services: &[ServiceView],
     topics: Option<&Vec<Topic>>,
-    newest: Option<&Newest>,
+    newest: &Outcome<Option<Newest>>,
     lags: &[Lag],
 ) -> Value {
     let services = services.iter().map(|view| {
@@ -291,19 +285,6 @@ fn to_json(
         })
     });
     let topics = topics.map(|topics| topics.iter().map(Topic::to_json).collect::<Vec<_>>());
-    let lake = newest.map(|newest| {
-        let lag = |lag: &Lag| {
-            let watermark = lag.watermark.map(|watermark| watermark.to_string());
-            json!({ "table": lag.table, "to_read": lag.behind, "watermark": watermark })
-        };
-        json!({
-            "commit": newest.commit,
-            "at": newest.at.to_string(),
-            "rows": newest.rows,
-            "sources": lags.iter().map(lag).collect::<Vec<_>>(),
-            "balanced": newest.ledger.balances(),
-        })
-    });
     json!({
         "data": settings.folders.data(),
         "pid": supervisor.process.pid,
@@ -312,10 +293,44 @@ fn to_json(
         "services": services.collect::<Vec<_>>(),
         "topics": topics,
         "replication": "none",
-        "lake": lake,
+        "lake": lake_to_json(newest, lags),
     })
+}
+
+/// Null where there is no lake yet; only an `error` where it can't be read.
+fn lake_to_json(newest: &Outcome<Option<Newest>>, lags: &[Lag]) -> Value {
+    let lag = |lag: &Lag| {
+        let watermark = lag.watermark.map(|watermark| watermark.to_string());
+        json!({ "table": lag.table, "to_read": lag.behind, "watermark": watermark })
+    };
+    match newest {
+        Ok(Some(newest)) => json!({
+            "commit": newest.commit,
+            "at": newest.at.to_string(),
+            "rows": newest.rows,
+            "sources": lags.iter().map(lag).collect::<Vec<_>>(),
+            "balanced": newest.ledger.balances(),
+        }),
+        Ok(None) => Value::Null,
+        Err(failure) => json!({ "error": failure.to_string() }),
+    }
 }
 
 fn seconds_since(since: Timestamp) -> u64 {
     u64::try_from(Timestamp::now().duration_since(since).as_secs()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::lake_to_json;
+    use crate::failure::Failure;
+
+    #[test]
+    fn a_lake_that_cannot_be_read_is_told_in_its_place() {
+        assert_eq!(lake_to_json(&Ok(None), &[]), Value::Null);
+        let damaged = Err(Failure::plain("it is damaged"));
+        assert_eq!(lake_to_json(&damaged, &[]), json!({ "error": "it is damaged" }));
+    }
 }
