@@ -127,13 +127,15 @@ impl Shared {
         })
     }
 
-    /// The flags that lead another command to the same platform once it runs.
+    /// The flags that lead another command to the same platform once it runs: all but the ports, which
+    /// the running supervisor has written down, and what only the generator uses.
     pub(crate) fn place(&self) -> Vec<OsString> {
-        Self {
-            settings: Vec::new(),
-            ..self.clone()
-        }
-        .arguments()
+        const LEFT_OUT: [&str; 3] = ["kafka.external_ports.", "kafka.peer_ports.", "data_generator."];
+        let mut place = self.clone();
+        place
+            .settings
+            .retain(|setting| !LEFT_OUT.iter().any(|key| setting.starts_with(key)));
+        place.arguments()
     }
 
     /// The same flags again, for another process in the same folder.
@@ -183,5 +185,31 @@ mod tests {
             cli.shared.arguments(),
             ["--config", "c", "--data", "d", "--set", "a.b=1", "--set", "c=2"]
         );
+    }
+
+    #[test]
+    fn what_leads_to_the_same_platform_is_all_but_the_ports() {
+        let line = [
+            "minicluster",
+            "--data",
+            "d",
+            "--set",
+            "storage.datalake_root=/l",
+            "--set",
+            "kafka.external_ports.broker_1=1",
+            "--set",
+            "topics.iot=things",
+            "up",
+        ];
+        let cli = Cli::parse_from(line);
+        let wanted = [
+            "--data",
+            "d",
+            "--set",
+            "storage.datalake_root=/l",
+            "--set",
+            "topics.iot=things",
+        ];
+        assert_eq!(cli.shared.place(), wanted);
     }
 }
