@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use config::{Flag, Loaded, Machine, Settings, Sources};
 
-use crate::command::{config as configuration, consume, ledger, sql, status, topics};
+use crate::command::{clean, config as configuration, consume, ledger, sql, status, topics};
 use crate::failure::{Code, Failure, Outcome};
 
 /// A complete streaming data platform on one machine: Kafka-compatible brokers, a generator, a
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Consume(consume::Options),
     /// Whether every event is accounted for: exit code 1 if not
     Ledger(ledger::Options),
+    /// Delete what is stored: shows what and how much, and asks
+    Clean(clean::Options),
     /// The settings: check them, show them, render them as .env, their JSON Schema
     #[command(subcommand)]
     Config(configuration::Options),

@@ -51,6 +51,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Consume(options) => runtime.block_on(command::consume::run(&settings()?, &options)),
         Command::Ledger(options) => runtime.block_on(command::ledger::run(&settings()?, &options)),
         Command::Config(options) => command::config::run(&options, &cli.shared),
+        Command::Clean(options) => runtime.block_on(command::clean::run(&settings()?, &options)),
         Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings()?, id, service)),
         Command::Etl(service) => runtime.block_on(command::etl::run(&settings()?, service)),
         Command::Generate(service) => runtime.block_on(command::generate::run(&settings()?, service)),

@@ -1,0 +1,96 @@
+use std::path::Path;
+
+use clap::{Args, FromArgMatches};
+use config::{Flag, Settings, Sources};
+use disk::RealDisk;
+use lake::Locks;
+
+use super::{Options, lake_options, run, state_folder};
+use crate::run_folder::RunFolder;
+use crate::supervisor::Service;
+
+fn options(line: &[&str]) -> Options {
+    let command = Options::augment_args(clap::Command::new("clean").no_binary_name(true));
+    Options::from_arg_matches(&command.get_matches_from(line)).expect("known flags")
+}
+
+/// A platform that has run, and has a file of the operator beside its tables.
+fn platform() -> (tempfile::TempDir, Settings) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let flag = Flag {
+        flag: "--data".to_owned(),
+        path: "data_folder".to_owned(),
+        text: folder.path().join("data").display().to_string(),
+    };
+    let sources = Sources {
+        file: None,
+        flags: vec![flag],
+    };
+    let settings = Settings::load(sources).expect("the defaults are fine");
+    let lake = settings.folders.lake();
+    for file in [
+        lake.join("format.json"),
+        lake.join("tables/iot/dt=2025-06-01/part.parquet"),
+        lake.join("mine.txt"),
+        state_folder(&settings).join("format.json"),
+        settings.folders.broker(1).join("iot-0/0.log"),
+        settings.folders.data().join("minicluster.json"),
+    ] {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("room");
+        std::fs::write(file, "12345").expect("room");
+    }
+    (folder, settings)
+}
+
+fn exists(path: impl AsRef<Path>) -> bool {
+    path.as_ref().exists()
+}
+
+#[tokio::test]
+async fn what_was_chosen_goes_and_all_else_stays() {
+    let (_folder, settings) = platform();
+    let lake = settings.folders.lake();
+    run(&settings, &options(&["--all", "--dry-run"]))
+        .await
+        .expect("shown");
+    assert!(exists(lake.join("tables")) && exists(settings.folders.brokers()));
+    run(&settings, &options(&["--lake", "--checkpoints", "--yes"]))
+        .await
+        .expect("deleted");
+    assert!(!exists(lake.join("tables")) && !exists(lake.join("format.json")));
+    assert!(exists(lake.join("mine.txt")), "a file of the operator");
+    assert!(!exists(settings.folders.checkpoints()));
+    assert!(exists(settings.folders.broker(1)));
+    run(&settings, &options(&["--all", "--yes"]))
+        .await
+        .expect("deleted");
+    assert!(!exists(settings.folders.brokers()));
+    assert!(!exists(settings.folders.data().join("minicluster.json")));
+}
+
+#[tokio::test]
+async fn nothing_goes_without_a_choice_a_yes_or_while_something_runs() {
+    let (_folder, settings) = platform();
+    let refused = async |line: &[&str]| {
+        let failure = run(&settings, &options(line)).await.expect_err("refused");
+        (format!("{:?}", failure.exit_code()), failure.to_string())
+    };
+    let code = |code: u8| format!("{:?}", std::process::ExitCode::from(code));
+    assert_eq!(refused(&[]).await.0, code(2));
+
+    let other = Locks::take(RealDisk, lake_options(&settings)).expect("nobody else");
+    let (conflict, _) = refused(&["--checkpoints", "--yes"]).await;
+    assert_eq!(conflict, code(5));
+    drop(other);
+
+    let folder = RunFolder::new(&settings.folders);
+    let supervisor = folder.lock().expect("nobody else");
+    assert_eq!(refused(&["--brokers", "--yes"]).await.0, code(5));
+    drop(supervisor);
+
+    folder.record_service(Service::Etl).expect("room");
+    let (conflict, message) = refused(&["--brokers", "--yes"]).await;
+    assert_eq!(conflict, code(5));
+    assert!(message.contains("etl (pid"), "{message}");
+    assert!(exists(settings.folders.broker(1)) && exists(settings.folders.lake().join("tables")));
+}
