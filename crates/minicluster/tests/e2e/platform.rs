@@ -13,11 +13,14 @@ use tempfile::TempDir;
 /// Generous, for a machine that does other things too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// `up` may have to end what an earlier one left (3 groups with 30 s each), and then waits 45 s for readiness.
+const UP_PATIENCE: Duration = Duration::from_secs(140);
+
 /// The platform, and everything that must be gone when the test ends.
 pub(crate) struct Platform {
     folder: TempDir,
     ports: [u16; 3],
-    _port_lock: File,
+    _port_lock: TcpListener,
     /// Settings of this test.
     settings: Vec<String>,
     supervisor: Option<Child>,
@@ -116,7 +119,7 @@ impl Platform {
         let mut command = self.command(&["up"]);
         command.stdout(log.try_clone().expect("a descriptor")).stderr(log);
         self.supervisor = Some(command.spawn().expect("the program is there"));
-        within("everything is ready", || {
+        within_time(UP_PATIENCE, "everything is ready", || {
             let told = std::fs::read_to_string(&errors).expect("it is there");
             let told = &told[usize::try_from(before).expect("it is short")..];
             let supervisor = self.supervisor.as_mut().expect("it was started");
@@ -169,12 +172,17 @@ impl Platform {
         }
         self.supervisor = None;
         self.services.clear();
-        let pids = recorded(&self.data());
-        for pid in &pids {
-            signal(*pid, Signal::KILL);
-        }
+        self.kill_services();
+    }
+
+    /// `kill -9` of every process of this data folder, also of those that were started just now.
+    fn kill_services(&self) {
         within("all are gone", || {
-            pids.iter().all(|pid| !is_ours(*pid, &self.data())).then_some(())
+            let pids = ours(&self.data());
+            for pid in &pids {
+                signal(*pid, Signal::KILL);
+            }
+            pids.is_empty().then_some(())
         });
     }
 
@@ -215,12 +223,13 @@ impl Drop for Platform {
             let _ = child.kill();
             let _ = child.wait();
         }
-        // A service may have been started by the supervisor in its last moment.
-        for _ in 0..3 {
-            for pid in recorded(&self.data()) {
-                if is_ours(pid, &self.data()) {
-                    signal(pid, Signal::KILL);
-                }
+        for _ in 0..50 {
+            let pids = ours(&self.data());
+            if pids.is_empty() {
+                break;
+            }
+            for pid in pids {
+                signal(pid, Signal::KILL);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -262,8 +271,12 @@ pub(crate) fn finish(mut command: Command) -> Ended {
 }
 
 /// Waits until something is so.
-pub(crate) fn within<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn within<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within_time(PATIENCE, what, look)
+}
+
+fn within_time<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;
@@ -279,23 +292,11 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-/// The pids that the services wrote down.
-fn recorded(data: &Path) -> Vec<u32> {
-    let files = std::fs::read_dir(data.join("run"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let records = files.filter(|file| {
-        file.path()
-            .extension()
-            .is_some_and(|extension| extension == "json")
-    });
-    let pid = |file: std::fs::DirEntry| {
-        let record: Value = serde_json::from_slice(&std::fs::read(file.path()).ok()?).ok()?;
-        u32::try_from(record["process"]["pid"].as_u64()?).ok()
-    };
-    records
-        .filter_map(pid)
+/// The processes that were started with this data folder, whether or not they have recorded themselves.
+fn ours(data: &Path) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("Linux has it").flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|pid| is_ours(*pid, data))
         .collect()
 }
@@ -308,14 +309,12 @@ fn is_ours(pid: u32, data: &Path) -> bool {
 }
 
 /// Six ports in a row that nobody else uses, below those that the system gives to outgoing connections.
-/// The locks keep other runs of these tests away from them.
-fn free_ports() -> ([u16; 3], File) {
-    let locks = std::env::temp_dir().join("minicluster-e2e-ports");
-    std::fs::create_dir_all(&locks).expect("room");
-    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    for base in (12_000..32_000).step_by(6) {
-        let lock = File::create(locks.join(base.to_string())).expect("room");
-        if lock.try_lock().is_ok() && (base..base + 6).all(free) {
+/// The listener on the seventh keeps other runs of these tests away from them, whoever runs them.
+fn free_ports() -> ([u16; 3], TcpListener) {
+    let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    for base in (12_000..32_000).step_by(7) {
+        let Ok(lock) = listen(base + 6) else { continue };
+        if (base..base + 6).all(|port| listen(port).is_ok()) {
             return ([base, base + 2, base + 4], lock);
         }
     }

@@ -64,9 +64,9 @@ fn every_event_is_in_the_lake_exactly_once_whatever_is_killed() {
         };
         for service in victims {
             chance.pause(700);
-            if let Some(pid) = platform.pid(service) {
-                signal(pid, Signal::KILL);
-            }
+            // It may just be starting again.
+            let pid = within("the victim runs", || platform.pid(service));
+            signal(pid, Signal::KILL);
         }
         chance.pause(1500);
         if round < 3 {
