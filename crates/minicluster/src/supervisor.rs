@@ -114,7 +114,9 @@ impl Supervisor {
                 Some(()) = hang_up.recv() => Event::StopRequested,
                 () = until(due) => Event::Tick,
                 _ = rotate.tick() => {
-                    self.launcher.rotate_logs();
+                    for line in self.launcher.rotate_logs() {
+                        output::progress(&line);
+                    }
                     Event::Tick
                 }
             };

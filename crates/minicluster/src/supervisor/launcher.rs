@@ -1,6 +1,6 @@
 //! The processes of the services: this program again, one process a service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub(crate) struct Launcher {
     flags: Vec<OsString>,
     run: RunFolder,
     pids: HashMap<Service, u32>,
+    /// Services whose log files could not be rotated.
+    unrotated: HashSet<Service>,
     told: mpsc::Sender<Told>,
 }
 
@@ -57,6 +59,7 @@ impl Launcher {
             flags,
             run,
             pids: HashMap::new(),
+            unrotated: HashSet::new(),
             told,
         }
     }
@@ -108,14 +111,25 @@ impl Launcher {
         self.pids.remove(&service);
     }
 
-    /// Keeps the log files short.
-    pub(crate) fn rotate_logs(&self) {
+    /// Keeps the log files short. Gives what the operator should know, once for each file in trouble.
+    pub(crate) fn rotate_logs(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
         for service in self.pids.keys() {
             let path = self.run.log_file(*service);
-            if let Err(error) = log_file::rotate(&path) {
-                tracing::warn!("cannot rotate {}: {error}", path.display());
+            match log_file::rotate(&path) {
+                Ok(()) => {
+                    self.unrotated.remove(service);
+                }
+                Err(error) if self.unrotated.insert(*service) => {
+                    lines.push(format!(
+                        "{} grows, for it cannot be rotated: {error}",
+                        path.display()
+                    ));
+                }
+                Err(_) => {}
             }
         }
+        lines
     }
 }
 

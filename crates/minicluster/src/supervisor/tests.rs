@@ -36,3 +36,27 @@ async fn a_disk_that_takes_no_record_does_not_end_the_supervisor() {
     assert_eq!(supervisor.start(Service::Etl), None::<Event>);
     assert_eq!(supervisor.record.restarts["etl"], 1);
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_rotated_is_told_once() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let settings = settings(data.path());
+    let run = RunFolder::new(&settings.folders);
+    run.create().expect("room");
+    let log = run.log_file(Service::Etl);
+    let flags = vec![OsString::from("-c"), OsString::from("exit 0")];
+    let mut supervisor =
+        Supervisor::new(settings, run, PathBuf::from("/bin/sh"), flags, String::new()).expect("room");
+    assert_eq!(supervisor.start(Service::Etl), None::<Event>);
+    // Larger than it may be, and a folder lies where an older copy goes.
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&log)
+        .expect("it is there");
+    file.set_len(16 << 20).expect("room");
+    std::fs::write(log.with_extension("log.2"), "old").expect("room");
+    std::fs::create_dir(log.with_extension("log.3")).expect("room");
+    let lines = supervisor.launcher.rotate_logs();
+    assert!(lines[0].contains("cannot be rotated"), "{lines:?}");
+    assert_eq!(supervisor.launcher.rotate_logs(), Vec::<String>::new());
+}
