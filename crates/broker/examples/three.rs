@@ -52,7 +52,7 @@ async fn main() {
             "three",
             format!("{folder}/brokers/{}", id(at)),
             voters.clone(),
-            ClusterSecret::new("only for this example"),
+            ClusterSecret::new("only for this example").expect("long enough"),
             ListenOn::new(host(), *port, "the command line"),
             ListenOn::new(host(), port + 1, "the command line"),
         );

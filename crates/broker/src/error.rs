@@ -116,6 +116,14 @@ pub enum BrokerError {
         /// This broker.
         id: BrokerId,
     },
+    /// What brokers prove to each other could be guessed.
+    #[error(
+        "the cluster's secret must have at least {least} bytes; remove it, and `minicluster up` makes a new one"
+    )]
+    ShortSecret {
+        /// How many it must have.
+        least: usize,
+    },
     /// A thread of the broker ended though nobody asked it to.
     #[error("the broker's {part} ended unexpectedly; its log tells more, please report it")]
     Died {

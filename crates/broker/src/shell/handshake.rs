@@ -13,6 +13,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use record::BrokerId;
 use sha2::Sha256;
 
+use crate::BrokerError;
+
 #[cfg(test)]
 mod tests;
 
@@ -22,15 +24,24 @@ const PROOF: usize = 32;
 /// Nothing in the handshake is longer.
 pub(crate) const MAX_FRAME: usize = 512;
 
+/// Fewer bytes could be guessed.
+const LEAST_SECRET: usize = 16;
+
 /// What all brokers of a cluster share and nobody else knows.
 #[derive(Clone)]
 pub struct ClusterSecret(Vec<u8>);
 
 impl ClusterSecret {
-    /// Any bytes; at least 16 of them should be random.
-    #[must_use]
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// [`BrokerError::ShortSecret`] for fewer than 16.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, BrokerError> {
+        let bytes = bytes.into();
+        if bytes.len() < LEAST_SECRET {
+            return Err(BrokerError::ShortSecret { least: LEAST_SECRET });
+        }
+        Ok(Self(bytes))
     }
 
     fn mac(&self, role: &str, hello: &[u8], nonce: &[u8]) -> Hmac<Sha256> {

@@ -70,7 +70,7 @@ fn options(settings: &Settings, run: &RunFolder, id: u32) -> Outcome<BrokerOptio
             identity.cluster_id,
             settings.folders.broker(id),
             voters,
-            ClusterSecret::new(run.secret()?),
+            ClusterSecret::new(run.secret()?).map_err(failure)?,
             clients,
             peers,
         )

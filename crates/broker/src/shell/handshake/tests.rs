@@ -8,12 +8,23 @@ use super::{Acceptor, ClusterSecret, Dialer, Refused};
 const ONE: BrokerId = BrokerId(1);
 const TWO: BrokerId = BrokerId(2);
 
-fn dialer(secret: &str, cluster: &str) -> Dialer {
-    Dialer::new(ClusterSecret::new(secret), ONE, TWO, cluster, [1; 32])
+fn secret(text: &str) -> ClusterSecret {
+    ClusterSecret::new(text.repeat(16)).expect("long enough")
 }
 
-fn acceptor(secret: &str, hello: Bytes) -> Result<Acceptor, Refused> {
-    Acceptor::on_hello(ClusterSecret::new(secret), TWO, "c", [2; 32], hello)
+fn dialer(known: &str, cluster: &str) -> Dialer {
+    Dialer::new(secret(known), ONE, TWO, cluster, [1; 32])
+}
+
+fn acceptor(known: &str, hello: Bytes) -> Result<Acceptor, Refused> {
+    Acceptor::on_hello(secret(known), TWO, "c", [2; 32], hello)
+}
+
+#[test]
+fn a_short_secret_is_no_secret() {
+    assert!(ClusterSecret::new([0; 16]).is_ok());
+    let refused = ClusterSecret::new([0; 15]).expect_err("too short").to_string();
+    assert!(refused.contains("at least 16 bytes"), "{refused}");
 }
 
 #[test]
@@ -49,7 +60,7 @@ fn another_cluster_and_another_broker_are_told_apart() {
         acceptor("s", dialer("s", "d").hello()).expect_err("refused"),
         other
     );
-    let dialer = Dialer::new(ClusterSecret::new("s"), ONE, BrokerId(3), "c", [1; 32]);
+    let dialer = Dialer::new(secret("s"), ONE, BrokerId(3), "c", [1; 32]);
     let other = Refused::OtherBroker {
         wanted: BrokerId(3),
         here: TWO,

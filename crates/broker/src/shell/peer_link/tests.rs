@@ -15,7 +15,7 @@ async fn a_peer_that_takes_nothing_costs_a_bounded_number_of_bytes() {
         port: 0,
     };
     let (_queues, submissions, _) = Queues::new();
-    let secret = ClusterSecret::new("secret");
+    let secret = ClusterSecret::new("sixteen bytes or more").expect("long enough");
     let (links, mut tasks) = PeerLinks::new([peer].into_iter(), BrokerId(1), "c", &secret, &submissions);
     let large = Bytes::from(vec![0; QUEUED_BYTES / 8 + 1]);
     for _ in 0..100 {

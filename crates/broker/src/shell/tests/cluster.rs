@@ -121,7 +121,7 @@ async fn a_broker_without_the_secret_stays_outside() {
     let folder = tempdir().expect("a folder");
     let mut options = cluster(folder.path(), 3);
     let mut stranger = options.pop().expect("three");
-    stranger.secret = ClusterSecret::new("a guess");
+    stranger.secret = ClusterSecret::new("a guess, long enough").expect("long enough");
     let (tell, ready) = tokio::sync::oneshot::channel();
     stranger.ready = Some(tell);
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();

@@ -59,7 +59,7 @@ pub(crate) fn cluster(folder: &Path, size: usize) -> Vec<BrokerOptions> {
         .enumerate()
         .map(|(at, (clients, peers))| {
             let folder = folder.join(id(at).to_string());
-            let secret = ClusterSecret::new("secret");
+            let secret = ClusterSecret::new("sixteen bytes or more").expect("long enough");
             BrokerOptions::new(
                 id(at),
                 "c",
