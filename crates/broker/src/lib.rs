@@ -38,11 +38,13 @@
 //! | `executor` | the [`Executor`]: actions of the node, requests of clients |
 //! | `handlers` | one file for each Kafka API |
 //! | `replicas`, `topic_settings` | the partitions that this broker holds |
+//! | `broker_settings` | its settings under Kafka's names |
 //! | `fetch_waits`, `flusher` | what takes longer than one input |
 //! | `folder`, `quorum_store` | the broker's folder, Raft's memory in it |
 //! | `wire`, `peer_wire`, `peers` | frames of clients, frames of brokers |
 //! | `shell` | sockets, threads, clocks |
 
+mod broker_settings;
 mod error;
 mod executor;
 mod fetch_waits;

@@ -208,6 +208,26 @@ impl<D: Disk> Replicas<D> {
         Ok(replica)
     }
 
+    /// Bytes of records of every partition whose files can be used.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (Key, u64)> {
+        self.replicas
+            .iter()
+            .filter_map(|(key, replica)| match &replica.state {
+                State::Online(log) => Some((*key, log.size_bytes())),
+                State::Offline(_) => None,
+            })
+    }
+
+    /// The folder that holds all of them.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes that can still be written there.
+    pub(crate) fn available_space(&self) -> std::io::Result<u64> {
+        self.disk.available_space(&self.folder)
+    }
+
     /// Removes old segments and forgets idle producers.
     pub(crate) fn maintain(&mut self, now: Timestamp) {
         for replica in self.replicas.values_mut() {
@@ -472,6 +492,19 @@ impl<D: Disk> Replica<D> {
         };
         log.append_as_leader(batches, epoch, now)
             .map_err(|e| append_refusal(&e))
+    }
+
+    /// Serves nothing below this offset any more, and gives the start offset, which is durable.
+    pub(crate) fn delete_records(&mut self, up_to: Offset) -> Result<Offset, Refusal> {
+        let log = match &mut self.state {
+            State::Online(log) => log,
+            State::Offline(reason) => {
+                return Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone()));
+            }
+        };
+        log.set_start_offset(up_to)
+            .map_err(|e| Refusal::new(ResponseError::KafkaStorageError, e.to_string()))?;
+        Ok(log.start_offset())
     }
 
     fn lead(&mut self, epoch: LeaderEpoch) {

@@ -2,8 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -12,8 +14,9 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest,
+    ApiKey, ApiVersionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, FetchRequest,
+    FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
     MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
@@ -225,6 +228,29 @@ fn sample(api: ApiKey, version: i16, topic: &str, id: Uuid) -> Bytes {
             } else {
                 request.with_topic_names(vec![topic_name("no-such-topic")])
             };
+            frame(api, version, 7, &request)
+        }
+        ApiKey::DeleteRecords => {
+            let partition = DeleteRecordsPartition::default().with_offset(0);
+            let topic = DeleteRecordsTopic::default()
+                .with_name(topic_name(topic))
+                .with_partitions(vec![partition]);
+            frame(
+                api,
+                version,
+                7,
+                &DeleteRecordsRequest::default().with_topics(vec![topic]),
+            )
+        }
+        ApiKey::DescribeLogDirs => {
+            let topic = DescribableLogDirTopic::default()
+                .with_topic(topic_name(topic))
+                .with_partitions(vec![0]);
+            let request = DescribeLogDirsRequest::default().with_topics(Some(vec![topic]));
+            frame(api, version, 7, &request)
+        }
+        ApiKey::ListPartitionReassignments => {
+            let request = ListPartitionReassignmentsRequest::default().with_topics(None);
             frame(api, version, 7, &request)
         }
         ApiKey::InitProducerId => {

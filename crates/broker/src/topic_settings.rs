@@ -31,9 +31,7 @@ pub(crate) fn log_options(topic: &Topic, serving: &Serving) -> Options {
     let defaults = Options::default();
     let small = |key, or: u32| positive(key).and_then(|n| u32::try_from(n).ok()).unwrap_or(or);
     let append_time = value(topic, "message.timestamp.type", serving) == "LogAppendTime";
-    let deletes = value(topic, "cleanup.policy", serving)
-        .split(',')
-        .any(|policy| policy.trim() == "delete");
+    let deletes = deletes(topic, serving);
     Options {
         topic_id: Some(topic.id),
         segment_bytes: small("segment.bytes", defaults.segment_bytes),
@@ -60,9 +58,18 @@ pub(crate) fn log_options(topic: &Topic, serving: &Serving) -> Options {
 
 /// Whether the topic keeps the last record of each key, so that every record must have one.
 pub(crate) fn is_compacted(topic: &Topic, serving: &Serving) -> bool {
+    has_policy(topic, "compact", serving)
+}
+
+/// Whether the topic's old records may go.
+pub(crate) fn deletes(topic: &Topic, serving: &Serving) -> bool {
+    has_policy(topic, "delete", serving)
+}
+
+fn has_policy(topic: &Topic, policy: &str, serving: &Serving) -> bool {
     value(topic, "cleanup.policy", serving)
         .split(',')
-        .any(|policy| policy.trim() == "compact")
+        .any(|set| set.trim() == policy)
 }
 
 /// `min.insync.replicas`, but never more than the partition has replicas (KIP-966).

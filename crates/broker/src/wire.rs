@@ -7,11 +7,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse,
-    DescribeConfigsRequest, DescribeConfigsResponse, FetchRequest, FetchResponse, FindCoordinatorRequest,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, FetchRequest, FetchResponse, FindCoordinatorRequest,
     FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest,
-    ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
+    ListOffsetsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -170,9 +172,12 @@ apis! {
     ApiVersions(ApiVersionsRequest, ApiVersionsResponse) 0 / 0 ..= 4,
     CreateTopics(CreateTopicsRequest, CreateTopicsResponse) 2 / 2 ..= 7,
     DeleteTopics(DeleteTopicsRequest, DeleteTopicsResponse) 1 / 1 ..= 6,
+    DeleteRecords(DeleteRecordsRequest, DeleteRecordsResponse) 0 / 0 ..= 2,
     InitProducerId(InitProducerIdRequest, InitProducerIdResponse) 0 / 0 ..= 5,
     OffsetForLeaderEpoch(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse) 2 / 2 ..= 4,
     DescribeConfigs(DescribeConfigsRequest, DescribeConfigsResponse) 1 / 1 ..= 4,
+    DescribeLogDirs(DescribeLogDirsRequest, DescribeLogDirsResponse) 1 / 1 ..= 4,
+    ListPartitionReassignments(ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse) 0 / 0 ..= 0,
     DescribeCluster(DescribeClusterRequest, DescribeClusterResponse) 0 / 0 ..= 2,
 }
 
@@ -261,6 +266,19 @@ fn entries(request: &Request) -> usize {
                 1 + replicas + topic.configs.len()
             };
             request.topics.iter().map(of).sum()
+        }
+        Request::DeleteRecords(request) => request
+            .topics
+            .iter()
+            .map(|topic| 1 + topic.partitions.len())
+            .sum(),
+        Request::DescribeLogDirs(request) => {
+            let topics = request.topics.iter().flatten();
+            topics.map(|topic| 1 + topic.partitions.len()).sum()
+        }
+        Request::ListPartitionReassignments(request) => {
+            let topics = request.topics.iter().flatten();
+            topics.map(|topic| 1 + topic.partition_indexes.len()).sum()
         }
         Request::DescribeConfigs(request) => {
             let keys = |keys: &Option<Vec<_>>| keys.as_ref().map_or(0, Vec::len);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use cluster::{ControllerRequest, CreateTopics, Millis};
 use disk::Disk;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
-    ProduceRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest,
+    ListPartitionReassignmentsResponse, MetadataRequest, ProduceRequest,
 };
 use record::BrokerEpoch;
 
@@ -18,8 +18,8 @@ use crate::handlers::fetch::{Fetch, Found};
 use crate::handlers::init_producer_id::Outcome;
 use crate::handlers::produce::Produce;
 use crate::handlers::{
-    api_versions, create_topics, delete_topics, describe_cluster, find_coordinator, list_offsets, metadata,
-    offset_for_leader_epoch,
+    api_versions, create_topics, delete_records, delete_topics, describe_cluster, describe_log_dirs,
+    find_coordinator, list_offsets, metadata, offset_for_leader_epoch,
 };
 use crate::replicas::Key;
 use crate::{Clock, Output, Request, RequestId, Response};
@@ -46,15 +46,24 @@ impl<D: Disk> Executor<D> {
                 describe_cluster::answer(metadata, &serving.listener, &request, version).into()
             }
             Request::DescribeConfigs(request) => {
-                let (me, default_partitions) = (self.settings.node.id, self.settings.node.default_partitions);
+                let node = &self.settings.node;
                 DescribeConfigs {
                     metadata,
                     serving,
-                    me,
-                    default_partitions,
+                    node,
                 }
                 .answer(&request, version)
                 .into()
+            }
+            Request::DescribeLogDirs(request) => {
+                describe_log_dirs::answer(&self.replicas, metadata, &request, version).into()
+            }
+            Request::ListPartitionReassignments(_) => {
+                // A partition stays where it is: nothing moves it yet.
+                ListPartitionReassignmentsResponse::default().into()
+            }
+            Request::DeleteRecords(request) => {
+                delete_records::answer(&mut self.replicas, metadata, serving, &request).into()
             }
             Request::ListOffsets(request) => {
                 list_offsets::answer(&mut self.replicas, metadata, &request, version).into()

@@ -10,8 +10,8 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
-use record::BrokerId;
 
+use crate::broker_settings::{self, BrokerSetting};
 use crate::{Serving, topic_settings};
 
 /// `DYNAMIC_TOPIC_CONFIG`: set for the topic.
@@ -28,19 +28,17 @@ const BROKER: i8 = 4;
 pub(crate) struct DescribeConfigs<'a> {
     pub(crate) metadata: &'a Metadata,
     pub(crate) serving: &'a Serving,
-    pub(crate) me: BrokerId,
-    pub(crate) default_partitions: i32,
+    pub(crate) node: &'a cluster::Options,
 }
 
 /// One key with its value.
-struct Key<'a> {
+struct Key {
     name: &'static str,
-    value: String,
-    source: i8,
+    /// Key, value and source, wherever the value could come from; the first is in force.
+    origins: Vec<(&'static str, String, i8)>,
     kind: i8,
     read_only: bool,
-    default: String,
-    documentation: &'a str,
+    documentation: &'static str,
 }
 
 impl DescribeConfigs<'_> {
@@ -67,7 +65,7 @@ impl DescribeConfigs<'_> {
         DescribeConfigsResponse::default().with_results(results.collect())
     }
 
-    fn keys(&self, resource: &DescribeConfigsResource) -> Result<Vec<Key<'static>>, (ResponseError, String)> {
+    fn keys(&self, resource: &DescribeConfigsResource) -> Result<Vec<Key>, (ResponseError, String)> {
         let name = resource.resource_name.as_str();
         match resource.resource_type {
             TOPIC => match self.metadata.topic(name) {
@@ -78,9 +76,9 @@ impl DescribeConfigs<'_> {
                 )),
             },
             BROKER if name.is_empty() => Ok(Vec::new()),
-            BROKER if name.parse() == Ok(self.me.0) => Ok(self.broker_keys()),
+            BROKER if name.parse() == Ok(self.node.id.0) => Ok(self.broker_keys()),
             BROKER => {
-                let message = format!("ask broker {name} itself, this is broker {}", self.me);
+                let message = format!("ask broker {name} itself, this is broker {}", self.node.id);
                 Err((ResponseError::InvalidRequest, message))
             }
             other => {
@@ -90,136 +88,103 @@ impl DescribeConfigs<'_> {
         }
     }
 
-    fn topic_keys(&self, topic: &Topic) -> Vec<Key<'static>> {
+    fn topic_keys(&self, topic: &Topic) -> Vec<Key> {
         let key = |definition: &'static cluster::ConfigDefinition| {
-            let default = topic_settings::default_value(definition.name, self.serving).into_owned();
-            let set = topic.configs.get(definition.name);
+            let inherited = topic_settings::default_value(definition.name, self.serving).into_owned();
+            let mut origins = Vec::new();
+            if let Some(set) = topic.configs.get(definition.name) {
+                origins.push((definition.name, set.clone(), TOPIC_SOURCE));
+            }
+            let behind = broker_settings::behind(definition.name).unwrap_or(definition.name);
+            if inherited != definition.default {
+                origins.push((behind, inherited, BROKER_SOURCE));
+            }
+            origins.push((behind, definition.default.to_owned(), DEFAULT_SOURCE));
             Key {
                 name: definition.name,
-                value: set.cloned().unwrap_or_else(|| default.clone()),
-                source: if set.is_some() {
-                    TOPIC_SOURCE
-                } else {
-                    DEFAULT_SOURCE
-                },
+                origins,
                 kind: kind(definition.kind),
                 read_only: false,
-                default,
                 documentation: definition.doc,
             }
         };
         topic_configs().iter().map(key).collect()
     }
 
-    fn broker_keys(&self) -> Vec<Key<'static>> {
-        let defaults = Serving::default();
-        let key = |name, value: String, default: String, kind: ConfigType, documentation| Key {
-            name,
-            source: if value == default {
-                DEFAULT_SOURCE
-            } else {
-                BROKER_SOURCE
-            },
-            value,
-            kind: self::kind(kind),
-            read_only: true,
-            default,
-            documentation,
+    fn broker_keys(&self) -> Vec<Key> {
+        let key = |setting: BrokerSetting| {
+            let mut origins = Vec::new();
+            if setting.value != setting.default {
+                origins.push((setting.name, setting.value, BROKER_SOURCE));
+            }
+            origins.push((setting.name, setting.default, DEFAULT_SOURCE));
+            Key {
+                name: setting.name,
+                origins,
+                kind: kind(setting.kind),
+                read_only: true,
+                documentation: setting.documentation,
+            }
         };
-        vec![
-            key(
-                "auto.create.topics.enable",
-                self.serving.auto_create_topics.to_string(),
-                defaults.auto_create_topics.to_string(),
-                ConfigType::Boolean,
-                "Asking for the metadata of a topic creates it.",
-            ),
-            key(
-                "default.replication.factor",
-                "1".to_owned(),
-                "1".to_owned(),
-                ConfigType::Int,
-                "Replicas of a topic that is created without a number.",
-            ),
-            key(
-                "fetch.max.bytes",
-                self.serving.fetch_max_bytes.to_string(),
-                defaults.fetch_max_bytes.to_string(),
-                ConfigType::Int,
-                "Most bytes of one Fetch response.",
-            ),
-            key(
-                "message.max.bytes",
-                self.serving.message_max_bytes.to_string(),
-                defaults.message_max_bytes.to_string(),
-                ConfigType::Int,
-                "Largest record batch where a topic doesn't say otherwise.",
-            ),
-            key(
-                "node.id",
-                self.me.to_string(),
-                "-1".to_owned(),
-                ConfigType::Int,
-                "This broker's id.",
-            ),
-            key(
-                "num.partitions",
-                self.default_partitions.to_string(),
-                "1".to_owned(),
-                ConfigType::Int,
-                "Partitions of a topic that is created without a number.",
-            ),
-        ]
+        broker_settings::all(self.node, self.serving)
+            .into_iter()
+            .map(key)
+            .collect()
     }
 }
 
 fn describe(
-    keys: &[Key<'_>],
+    keys: &[Key],
     resource: &DescribeConfigsResource,
     request: &DescribeConfigsRequest,
     version: i16,
 ) -> Vec<DescribeConfigsResourceResult> {
+    // An empty list stands for all keys, as null does; librdkafka sends it.
     let names: BTreeSet<&str> = resource
         .configuration_keys
         .iter()
         .flatten()
         .map(StrBytes::as_str)
         .collect();
-    let wanted = |key: &&Key<'_>| names.is_empty() || names.contains(key.name);
-    let text = |text: &str| Some(StrBytes::from_string(text.to_owned()));
-    let describe = |key: &Key<'_>| {
-        let mut synonyms = Vec::new();
-        let mut synonym = |value: &str, source| {
-            let synonym = DescribeConfigsSynonym::default()
-                .with_name(StrBytes::from_static_str(key.name))
+    let wanted = |key: &&Key| names.is_empty() || names.contains(key.name);
+    keys.iter()
+        .filter(wanted)
+        .map(|key| key.describe(request, version))
+        .collect()
+}
+
+impl Key {
+    fn describe(&self, request: &DescribeConfigsRequest, version: i16) -> DescribeConfigsResourceResult {
+        let text = |text: &str| Some(StrBytes::from_string(text.to_owned()));
+        let synonym = |(name, value, source): &(&'static str, String, i8)| {
+            DescribeConfigsSynonym::default()
+                .with_name(StrBytes::from_static_str(name))
                 .with_value(text(value))
-                .with_source(source);
-            synonyms.push(synonym);
+                .with_source(*source)
         };
-        if request.include_synonyms {
-            if key.source != DEFAULT_SOURCE {
-                synonym(&key.value, key.source);
-            }
-            synonym(&key.default, DEFAULT_SOURCE);
-        }
-        let result = DescribeConfigsResourceResult::default()
-            .with_name(StrBytes::from_static_str(key.name))
-            .with_value(text(&key.value))
-            .with_read_only(key.read_only)
-            .with_config_source(key.source)
+        let synonyms = if request.include_synonyms {
+            self.origins.iter().map(synonym).collect()
+        } else {
+            Vec::new()
+        };
+        let mut result = DescribeConfigsResourceResult::default()
+            .with_name(StrBytes::from_static_str(self.name))
+            .with_read_only(self.read_only)
             .with_synonyms(synonyms);
+        if let Some((_, value, source)) = self.origins.first() {
+            result = result.with_value(text(value)).with_config_source(*source);
+        }
         if version < 3 {
             return result;
         }
         let documentation = request
             .include_documentation
-            .then(|| text(key.documentation))
+            .then(|| text(self.documentation))
             .flatten();
         result
-            .with_config_type(key.kind)
+            .with_config_type(self.kind)
             .with_documentation(documentation)
-    };
-    keys.iter().filter(wanted).map(describe).collect()
+    }
 }
 
 /// Kafka's `ConfigDef.Type` as DescribeConfigs numbers it.

@@ -2,14 +2,16 @@
 
 use disk::SimDisk;
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeConfigsResponse,
-    FindCoordinatorRequest, MetadataRequest,
+    ApiVersionsRequest, DeleteRecordsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeConfigsResponse, DescribeLogDirsRequest, FindCoordinatorRequest, MetadataRequest,
 };
 
 use super::harness::{Harness, errors};
-use crate::samples::{create, metadata, text};
+use crate::samples::{batch, create, metadata, text, topic_name};
 use crate::{ADVERTISED, Request, Response, Serving};
 
 #[test]
@@ -98,7 +100,11 @@ fn auto_creation_can_be_switched_off() {
 
 #[test]
 fn configurations_come_with_default_and_source() {
-    let mut broker = Harness::start(&SimDisk::new(), 1);
+    let serving = Serving {
+        message_max_bytes: 2_000,
+        ..Serving::default()
+    };
+    let mut broker = Harness::start_serving(&SimDisk::new(), 1, "boot", serving);
     broker.create("t", &[("retention.ms", "1000")]);
     let mut describe = |kind, name: &str| -> DescribeConfigsResponse {
         let resource = DescribeConfigsResource::default()
@@ -124,26 +130,26 @@ fn configurations_come_with_default_and_source() {
         let synonyms: Vec<_> = config
             .synonyms
             .iter()
-            .map(|s| (text(&s.value), s.source))
+            .map(|s| format!("{}={} from {}", s.name, text(&s.value), s.source))
             .collect();
-        (text(&config.value), config.config_source, synonyms)
+        (text(&config.value), config.config_source, synonyms.join(", "))
     };
-    let (set, default) = (("1000".to_owned(), 1), ("604800000".to_owned(), 5));
-    assert_eq!(of("retention.ms"), ("1000".to_owned(), 1, vec![set, default]));
-    assert_eq!(
-        of("cleanup.policy"),
-        ("delete".to_owned(), 5, vec![("delete".to_owned(), 5)])
-    );
+    let expect = |key, value: &str, source, synonyms: &str| {
+        assert_eq!(of(key), (value.to_owned(), source, synonyms.to_owned()));
+    };
+    let set = "retention.ms=1000 from 1, log.retention.ms=604800000 from 5";
+    expect("retention.ms", "1000", 1, set);
+    expect("cleanup.policy", "delete", 5, "log.cleanup.policy=delete from 5");
+    let of_the_broker = "message.max.bytes=2000 from 4, message.max.bytes=1048588 from 5";
+    expect("max.message.bytes", "2000", 4, of_the_broker);
     assert_eq!(
         describe(2, "nowhere").results[0].error_code,
         ResponseError::UnknownTopicOrPartition.code()
     );
-    assert!(
-        describe(4, "1").results[0]
-            .configs
-            .iter()
-            .any(|c| c.name.as_str() == "message.max.bytes")
-    );
+    let own = describe(4, "1").results.remove(0).configs;
+    assert!(own.iter().any(|c| c.name.as_str() == "message.max.bytes"));
+    assert!(own.iter().all(|c| c.read_only));
+    assert!(own.is_sorted_by_key(|c| c.name.to_string()), "{own:?}");
     assert_eq!(
         describe(4, "2").results[0].error_code,
         ResponseError::InvalidRequest.code()
@@ -197,4 +203,78 @@ fn versions_cluster_and_coordinators_are_told_as_they_are() {
     };
     assert_eq!(find(0), ResponseError::CoordinatorNotAvailable.code());
     assert_eq!(find(1), ResponseError::TransactionalIdAuthorizationFailed.code());
+}
+
+#[test]
+fn deleted_records_stay_deleted() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("t", &[]);
+    broker.create("compacted", &[("cleanup.policy", "compact")]);
+    for values in [["a", "b"], ["c", "d"]] {
+        broker.produce("t", batch(&values));
+    }
+    let mut delete = |topic, offset| {
+        let partition = DeleteRecordsPartition::default().with_offset(offset);
+        let topic = DeleteRecordsTopic::default()
+            .with_name(topic_name(topic))
+            .with_partitions(vec![partition]);
+        let request = DeleteRecordsRequest::default().with_topics(vec![topic]);
+        let Response::DeleteRecords(response) = broker.ask(2, Request::DeleteRecords(request)) else {
+            panic!()
+        };
+        let result = &response.topics[0].partitions[0];
+        (result.error_code, result.low_watermark)
+    };
+    assert_eq!(delete("t", 5), (ResponseError::OffsetOutOfRange.code(), -1));
+    assert_eq!(delete("t", -2), (ResponseError::OffsetOutOfRange.code(), -1));
+    assert_eq!(delete("t", 2), (0, 2));
+    assert_eq!(delete("t", 1), (0, 2), "deleted already");
+    assert_eq!(
+        delete("nowhere", 0),
+        (ResponseError::UnknownTopicOrPartition.code(), -1)
+    );
+    assert_eq!(
+        delete("compacted", 0),
+        (ResponseError::PolicyViolation.code(), -1)
+    );
+    assert_eq!(broker.values("t", 2), ["c", "d"]);
+    drop(broker);
+
+    let mut broker = Harness::start(&disk.after_kill(), 2);
+    assert_eq!(broker.values("t", 2), ["c", "d"]);
+    let early = &broker.fetch("t", 1).responses[0].partitions[0];
+    assert_eq!(early.error_code, ResponseError::OffsetOutOfRange.code());
+}
+
+#[test]
+fn the_folder_is_described_with_the_sizes_of_its_partitions() {
+    let mut broker = Harness::start(&SimDisk::new(), 1);
+    broker.create("t", &[]);
+    broker.create("empty", &[]);
+    let records = batch(&["a"]);
+    let bytes = records.len() as i64;
+    broker.produce("t", records);
+    let mut describe = |topics| {
+        let request = DescribeLogDirsRequest::default().with_topics(topics);
+        match broker.ask(4, Request::DescribeLogDirs(request)) {
+            Response::DescribeLogDirs(mut response) => response.results.remove(0),
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = describe(None);
+    let sizes: Vec<_> = all
+        .topics
+        .iter()
+        .map(|topic| (topic.name.to_string(), topic.partitions[0].partition_size))
+        .collect();
+    assert_eq!(sizes, [("empty".to_owned(), 0), ("t".to_owned(), bytes)]);
+    assert_eq!((all.error_code, all.log_dir.as_str()), (0, "/data/1"));
+    assert!(all.usable_bytes > 0);
+
+    let topic = DescribableLogDirTopic::default()
+        .with_topic(topic_name("t"))
+        .with_partitions(vec![0, 7]);
+    let named = describe(Some(vec![topic])).topics;
+    assert_eq!((named.len(), named[0].partitions.len()), (1, 1));
 }
