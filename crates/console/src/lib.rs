@@ -1,0 +1,12 @@
+//! The console: what the platform is doing, in one value, and the pages that show it.
+//!
+//! [`Overview`] is everything that `minicluster status`, the live view of `up`, the pages, the JSON API
+//! and the metrics show. It is the same value everywhere, so a number can't differ between two places.
+//! A part of it that can't be had right now says why ([`Part`]); the other parts are not held up by it.
+
+mod overview;
+
+pub use overview::{
+    Broker, Cluster, Etl, Generator, Happening, Health, Lake, Ledger, LedgerTable, Level, Overview, Part,
+    Sent, Service, Source, State, Supervisor, Table, Topic, TopicSent, Windows,
+};
