@@ -147,14 +147,6 @@ impl<D: Disk> Staging<D> {
         Ok(())
     }
 
-    /// Removes everything that was staged. Also after a full disk.
-    ///
-    /// # Errors
-    /// If something can't be removed; the next [`crate::Writer::begin`] tries again.
-    pub fn abandon(self) -> Result<(), LakeError> {
-        remove_attempt(&self.disk, &self.layout, &self.state_layout, self.attempt)
-    }
-
     fn create(&mut self, path: PathBuf, target: Target) -> Result<StagedFile<D>, LakeError> {
         let file = self
             .disk
@@ -263,11 +255,6 @@ impl<D: Disk> StagedFile<D> {
         drop(finished);
         self.options.reached(FailPoint::StagedFileSynced);
         Ok(())
-    }
-
-    /// Bytes written so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
     }
 }
 

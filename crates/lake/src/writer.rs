@@ -12,8 +12,8 @@ use crate::locks::{Locks, Turn};
 use crate::retained::Retained;
 use crate::staging::{self, Staging};
 use crate::{
-    AttemptId, Commit, CommitNumber, FailPoint, LakeError, LakeId, Options, Payload, StateFile, TableName,
-    folders, opening, publish, sealed,
+    AttemptId, Commit, CommitNumber, FailPoint, LakeError, LakeId, Options, Payload, TableName, folders,
+    opening, publish, sealed,
 };
 
 #[cfg(test)]
@@ -90,11 +90,6 @@ impl<D: Disk> Writer<D> {
     /// Whether the newest commit is published.
     pub fn is_published(&self) -> bool {
         self.head.published
-    }
-
-    /// The lake's id.
-    pub fn lake(&self) -> LakeId {
-        self.lake
     }
 
     /// Opens a state file of the newest commit and checks its digest.
@@ -266,11 +261,6 @@ impl<D: Disk> Writer<D> {
         let mut collected = self.or_stop(deleted)?;
         collected.snapshot = snapshot;
         Ok(collected)
-    }
-
-    /// The state files of the newest commit.
-    pub fn state_files(&self) -> &[StateFile] {
-        &self.head.commit.state
     }
 
     /// A deliberate mistake, for tests that show that it is found: takes the newest commit for
