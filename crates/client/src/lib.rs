@@ -33,6 +33,7 @@ mod fetcher;
 mod frame;
 mod identity;
 mod known;
+mod leaders;
 mod line;
 mod metadata;
 mod offsets;
