@@ -295,6 +295,9 @@ const _: fn(&Client) = |client| {
     is_send(client.end_offsets_for_epochs(&[]));
     is_send(client.create_topics(&[], Duration::ZERO));
     is_send(client.delete_topics(&[], Duration::ZERO));
+    is_send(client.create_partitions(&[], Duration::ZERO));
+    is_send(client.delete_records(&[]));
+    is_send(client.describe_log_dirs(BrokerId(0)));
 };
 
 #[cfg(test)]

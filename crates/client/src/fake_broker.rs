@@ -43,7 +43,14 @@ pub(crate) struct FakeBroker {
 impl FakeBroker {
     /// `script` answers each request; it learns how many came before on all connections.
     pub(crate) async fn start(script: impl Fn(&Asked) -> Reply + Clone + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
+    }
+
+    /// The same where a port was chosen before, so that the broker can advertise it.
+    pub(crate) fn on(
+        listener: TcpListener,
+        script: impl Fn(&Asked) -> Reply + Clone + Send + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -103,6 +110,7 @@ pub(crate) fn versions() -> ApiVersionsResponse {
         (ApiKey::Metadata, 12),
         (ApiKey::Fetch, 12),
         (ApiKey::Produce, 9),
+        (ApiKey::CreatePartitions, 3),
     ];
     let api = |(key, max): (ApiKey, i16)| {
         ApiVersion::default()

@@ -5,7 +5,8 @@
 //! pipelined; a broken one is opened again when it is needed, after a pause that grows. Which version of a
 //! request is sent is settled with each broker. Brokers since Kafka 2.1 will do.
 //!
-//! * [`Client`] asks: metadata, offsets by place, time or leader epoch, topics created and deleted.
+//! * [`Client`] asks: metadata, offsets by place, time or leader epoch; and administers: topics, partitions,
+//!   configs, the size of replicas, records deleted.
 //! * [`Producer`] sends records: batched, compressed, idempotent. Records of a partition are written in
 //!   order and once, over retries, leader changes and reconnects; where that can't be guaranteed it stops
 //!   with an error instead of guessing. All its decisions are in one pure module, `producer/core.rs`.
@@ -42,7 +43,10 @@ mod producer;
 mod throttle;
 mod versions;
 
-pub use admin::{ConfigEntry, NewTopic, TopicResult};
+pub use admin::{
+    ConfigChange, ConfigEntry, ConfigResource, ConfigSource, LogDir, NewPartitions, NewTopic, ReplicaSize,
+    TopicResult,
+};
 pub use client::Client;
 pub use error::{ClientError, ErrorCode, ServerError};
 pub use fetcher::{FetchError, FetchedBatch, Fetcher, FetcherOptions, Position};

@@ -1,9 +1,10 @@
 //! Quotas: how long an answer asks us to be silent (KIP-219).
 
 use kafka_protocol::messages::{
-    ApiVersionsResponse, CreateTopicsResponse, DeleteTopicsResponse, DescribeConfigsResponse, FetchResponse,
-    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse,
-    ProduceResponse,
+    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteRecordsResponse,
+    DeleteTopicsResponse, DescribeConfigsResponse, DescribeLogDirsResponse, FetchResponse,
+    IncrementalAlterConfigsResponse, InitProducerIdResponse, ListOffsetsResponse, MetadataResponse,
+    OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// An answer that may ask for silence on its connection.
@@ -24,10 +25,14 @@ macro_rules! throttle {
 
 throttle!(
     ApiVersionsResponse,
+    CreatePartitionsResponse,
     CreateTopicsResponse,
+    DeleteRecordsResponse,
     DeleteTopicsResponse,
     DescribeConfigsResponse,
+    DescribeLogDirsResponse,
     FetchResponse,
+    IncrementalAlterConfigsResponse,
     InitProducerIdResponse,
     ListOffsetsResponse,
     MetadataResponse,

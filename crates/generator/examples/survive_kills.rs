@@ -124,7 +124,7 @@ async fn survive(arguments: &Arguments) -> Outcome {
         .map(|name| NewTopic::new(name, PARTITIONS))
         .collect();
     for result in client.create_topics(&new, PATIENCE).await? {
-        result.into_id()?;
+        result.into_result()?;
     }
     let folder = std::env::temp_dir().join(format!("survive-kills-{}", std::process::id()));
     let mut wait_ms = 300;

@@ -14,6 +14,7 @@
 // By the name that the workspace uses.
 extern crate minicluster_client as client;
 
+mod administration;
 mod kills;
 mod peer;
 mod proxy;
