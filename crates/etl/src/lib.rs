@@ -80,7 +80,9 @@ pub use error::EtlError;
 pub use event_time::EventTime;
 pub use fail_point::FailPoints;
 pub use ledger::{Counts, Ledger, LedgerKey, WindowCounts};
-pub use progress::{Durations, EventTimeProgress, Progress, SinkProgress, SourceProgress, StateProgress};
+pub use progress::{
+    Durations, EventTimeProgress, Progress, Report, SinkProgress, SourceProgress, StateProgress,
+};
 pub use recover::Refusal;
 pub use rows::schemas;
 pub use run::{Event, run, run_telling};

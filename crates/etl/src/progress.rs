@@ -1,11 +1,42 @@
 //! What one micro-batch did, in the words of Spark's `StreamingQueryProgress`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::Event;
+
+/// Micro-batches that a [`Report`] keeps.
+const KEPT: usize = 200;
+
+/// What the ETL tells about itself to whoever asks.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// What it waits for, while it does.
+    pub waiting: Option<String>,
+    /// The last 200 micro-batches, the oldest first.
+    pub progress: VecDeque<Progress>,
+}
+
+impl Report {
+    /// Takes in what the ETL told.
+    pub fn take(&mut self, event: &Event) {
+        match event {
+            Event::Ready => self.waiting = None,
+            Event::Waiting { reason, .. } => self.waiting = Some(reason.clone()),
+            Event::Progress(progress) => {
+                self.waiting = None;
+                while self.progress.len() >= KEPT {
+                    self.progress.pop_front();
+                }
+                self.progress.push_back((**progress).clone());
+            }
+        }
+    }
+}
 
 /// Progress of one micro-batch. Serialises with Spark's field names where Spark has the field.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// The job's name.
@@ -39,7 +70,7 @@ pub struct Progress {
 }
 
 /// Where the time of a micro-batch went, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Durations {
     /// Asking for the end offsets.
@@ -61,7 +92,7 @@ pub struct Durations {
 }
 
 /// Event time of one source table in a micro-batch; ISO 8601 in UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EventTimeProgress {
     /// The earliest event time of the written rows.
     pub min: Option<String>,
@@ -72,13 +103,13 @@ pub struct EventTimeProgress {
 }
 
 /// State of one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateProgress {
     /// The table.
     pub table: String,
     /// `dedup` or `windows`.
-    pub operator_name: &'static str,
+    pub operator_name: String,
     /// Keys or groups held.
     pub num_rows_total: u64,
     /// Keys or groups that this micro-batch touched.
@@ -86,7 +117,7 @@ pub struct StateProgress {
 }
 
 /// One source table in a micro-batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceProgress {
     /// The table.
@@ -118,7 +149,7 @@ pub struct SourceProgress {
 }
 
 /// What a micro-batch added to the lake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkProgress {
     /// Rows of all tables.

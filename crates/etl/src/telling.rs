@@ -150,7 +150,7 @@ fn states<D: Disk>(job: &Job<D>, committed: &Committed) -> Vec<StateProgress> {
         .zip(&committed.keys_added)
         .map(|(table, &updated)| StateProgress {
             table: table.declaration.table.clone(),
-            operator_name: "dedup",
+            operator_name: "dedup".to_owned(),
             num_rows_total: table.dedup.len() as u64,
             num_rows_updated: updated,
         });
@@ -160,7 +160,7 @@ fn states<D: Disk>(job: &Job<D>, committed: &Committed) -> Vec<StateProgress> {
         .zip(&committed.groups_added)
         .map(|(table, &updated)| StateProgress {
             table: table.declaration.table.clone(),
-            operator_name: "windows",
+            operator_name: "windows".to_owned(),
             num_rows_total: table.windows.len() as u64,
             num_rows_updated: updated,
         });
