@@ -78,7 +78,10 @@ impl AskKind {
             ControllerRequest::RegisterBroker(_) => Self::Registration,
             ControllerRequest::Heartbeat(_) => Self::Heartbeat,
             ControllerRequest::AllocateProducerIds { .. } => Self::AllocateProducerIds,
-            ControllerRequest::CreateTopics(_) | ControllerRequest::DeleteTopics(_) => Self::Forward,
+            ControllerRequest::CreateTopics(_)
+            | ControllerRequest::DeleteTopics(_)
+            | ControllerRequest::CreatePartitions(_)
+            | ControllerRequest::AlterConfigs(_) => Self::Forward,
         }
     }
 
@@ -113,7 +116,10 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
                 .with_broker_epoch(broker_epoch.0)
                 .encode(&mut out, version)
         }
-        ControllerRequest::CreateTopics(_) | ControllerRequest::DeleteTopics(_) => {
+        ControllerRequest::CreateTopics(_)
+        | ControllerRequest::DeleteTopics(_)
+        | ControllerRequest::CreatePartitions(_)
+        | ControllerRequest::AlterConfigs(_) => {
             put_json(&mut out, request);
             Ok(())
         }

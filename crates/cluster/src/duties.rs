@@ -62,7 +62,12 @@ impl Duties {
                     self.update_partition(metadata, topic_id, partition, &mut changes);
                 }
                 Touched::Removed(topic) => self.remove(&topic, &mut changes),
-                Touched::Config(topic_id) => changes.push(MetadataChange::ConfigChanged { topic_id }),
+                Touched::Config(topic_id) => {
+                    let change = MetadataChange::ConfigChanged { topic_id };
+                    if !changes.contains(&change) {
+                        changes.push(change);
+                    }
+                }
                 Touched::Broker(_) => {}
             }
         }

@@ -59,6 +59,8 @@ impl Errands {
         let wanted = match &request {
             ControllerRequest::CreateTopics(create) => create.timeout,
             ControllerRequest::DeleteTopics(delete) => delete.timeout,
+            ControllerRequest::CreatePartitions(create) => create.timeout,
+            ControllerRequest::AlterConfigs(alter) => alter.timeout,
             _ => PATIENCE,
         };
         let deadline = now.plus(wanted.clamp(SHORTEST, LONGEST));
@@ -81,8 +83,14 @@ impl Errands {
         let ready = |place: Place| matches!(place, Place::Here(at) if at <= now);
         let (token, errand) = self.errands.iter_mut().find(|(_, errand)| ready(errand.place))?;
         errand.place = Place::There;
-        let request = match &errand.request {
-            Carried::Request(request) => request.clone(),
+        let request = match &mut errand.request {
+            Carried::Request(request) => {
+                let departing = request.clone();
+                if let ControllerRequest::CreatePartitions(create) = request {
+                    create.again = true;
+                }
+                departing
+            }
             Carried::Deletion(deletion) => ControllerRequest::DeleteTopics(deletion.request()),
         };
         Some((*token, request))

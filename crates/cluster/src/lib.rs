@@ -30,12 +30,13 @@
 //! * No message of a peer ends in a panic: what no correct voter sends doesn't reach `raft`.
 //!
 //! Not there yet: replication (a replication factor above 1 is refused), snapshots (all entries stay in
-//! memory and on disk), brokers that don't vote, changes of topic configurations.
+//! memory and on disk), brokers that don't vote.
 //!
 //! `testdata/*.txt` tell stories of small clusters as text; the crate `sim` runs thousands of random
 //! ones. The feature `deliberate-bugs` compiles mistakes in for the simulator to find; only
 //! `Options::bug` makes them, which no setting reaches.
 
+mod alter_configs;
 mod apply;
 mod as_number;
 mod deletion;
@@ -52,7 +53,9 @@ mod metadata;
 mod metadata_record;
 mod node;
 mod options;
+mod partitions;
 mod peer_message;
+mod placement;
 mod quorum;
 mod quorum_guard;
 mod quorum_log;
@@ -64,6 +67,7 @@ mod time;
 mod topic_config;
 mod topics;
 
+pub use alter_configs::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigChange, ConfigOp};
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
 pub use event::{Action, Event, MetadataChange, Replica, Token};
@@ -72,6 +76,7 @@ pub use node::Node;
 #[cfg(feature = "deliberate-bugs")]
 pub use options::Bug;
 pub use options::{Listener, Options};
+pub use partitions::{CreatePartitions, CreatedPartitions, NewPartitions};
 pub use peer_message::{PeerMessage, PeerMessageError, PeerMessageKind};
 pub use quorum_log::{Entry, HardState, Index, Restored, Term};
 pub use request::{

@@ -172,7 +172,10 @@ impl Node {
             ControllerRequest::RegisterBroker(register) => register.broker,
             ControllerRequest::Heartbeat(heartbeat) => heartbeat.broker,
             ControllerRequest::AllocateProducerIds { broker, .. } => *broker,
-            ControllerRequest::CreateTopics(_) | ControllerRequest::DeleteTopics(_) => from,
+            ControllerRequest::CreateTopics(_)
+            | ControllerRequest::DeleteTopics(_)
+            | ControllerRequest::CreatePartitions(_)
+            | ControllerRequest::AlterConfigs(_) => from,
         };
         if on_behalf_of != from {
             let message = format!("broker {from} may not speak for broker {on_behalf_of}");

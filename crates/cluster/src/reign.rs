@@ -8,7 +8,7 @@ use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
 use crate::{ControllerReply, ControllerRequest};
 use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
-use crate::{leaders, topics};
+use crate::{alter_configs, leaders, partitions, topics};
 
 /// Producer ids in a block; Kafka's number.
 const PRODUCER_IDS: i32 = 1_000;
@@ -238,6 +238,8 @@ impl Reign {
             }
             ControllerRequest::CreateTopics(create) => topics::create_all(&create, view),
             ControllerRequest::DeleteTopics(delete) => topics::delete_all(&delete, view),
+            ControllerRequest::CreatePartitions(create) => partitions::create_all(&create, view),
+            ControllerRequest::AlterConfigs(alter) => alter_configs::alter_all(&alter, view),
         }
     }
 

@@ -4,6 +4,8 @@ use record::{BrokerEpoch, BrokerId, PartitionIndex, ProducerId, TopicId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigChange};
+use crate::{CreatePartitions, CreatedPartitions, NewPartitions};
 use crate::{ErrorCode, Listener, Millis, as_number};
 
 /// A request to the controller. Every one may be repeated: the second time changes nothing.
@@ -26,6 +28,10 @@ pub enum ControllerRequest {
     CreateTopics(CreateTopics),
     /// Deletes topics, each on its own (Kafka's DeleteTopics).
     DeleteTopics(DeleteTopics),
+    /// Gives topics more partitions, each on its own (Kafka's CreatePartitions).
+    CreatePartitions(CreatePartitions),
+    /// Changes topics' configurations, each on its own (Kafka's IncrementalAlterConfigs and AlterConfigs).
+    AlterConfigs(AlterConfigs),
 }
 
 /// A process that wants to be a broker of the cluster.
@@ -149,6 +155,10 @@ pub enum ControllerReply {
     CreateTopics(Vec<CreatedTopic>),
     /// To [`ControllerRequest::DeleteTopics`]: in the order of the request.
     DeleteTopics(Vec<DeletedTopic>),
+    /// To [`ControllerRequest::CreatePartitions`]: in the order of the request.
+    CreatePartitions(Vec<CreatedPartitions>),
+    /// To [`ControllerRequest::AlterConfigs`]: in the order of the request.
+    AlterConfigs(Vec<AlteredTopic>),
     /// To any request: no.
     Refused(Refusal),
 }
@@ -213,14 +223,23 @@ impl ControllerRequest {
         let entries = match self {
             Self::CreateTopics(create) => {
                 let weigh = |topic: &NewTopic| {
-                    let assigned = topic.assignments.iter().map(|a| 1 + a.replicas.len());
-                    let partitions = usize::try_from(topic.partitions).unwrap_or(0);
-                    1 + topic.configs.len() + assigned.sum::<usize>() + partitions.min(MOST_ENTRIES)
+                    1 + topic.configs.len() + weigh_partitions(topic.partitions, &topic.assignments)
                 };
                 create.topics.iter().map(weigh).sum()
             }
             Self::DeleteTopics(delete) => delete.topics.len(),
-            _ => 0,
+            Self::CreatePartitions(create) => {
+                let weigh = |new: &NewPartitions| 1 + weigh_partitions(new.count, &new.assignments);
+                create.topics.iter().map(weigh).sum()
+            }
+            Self::AlterConfigs(alter) => {
+                let weigh = |topic: &AlterTopicConfigs| match &topic.change {
+                    ConfigChange::Keys(keys) => 1 + keys.len(),
+                    ConfigChange::Replace(all) => 1 + all.len(),
+                };
+                alter.topics.iter().map(weigh).sum()
+            }
+            Self::RegisterBroker(_) | Self::Heartbeat(_) | Self::AllocateProducerIds { .. } => 0,
         };
         if entries <= MOST_ENTRIES {
             return Ok(());
@@ -231,6 +250,11 @@ impl ControllerRequest {
         );
         Err(Refusal::new(ErrorCode::PolicyViolation, message))
     }
+}
+
+fn weigh_partitions(count: i32, assignments: &[Assignment]) -> usize {
+    let assigned: usize = assignments.iter().map(|a| 1 + a.replicas.len()).sum();
+    assigned + usize::try_from(count).unwrap_or(0).min(MOST_ENTRIES)
 }
 
 impl Refusal {

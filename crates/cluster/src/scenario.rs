@@ -3,6 +3,8 @@
 //! A file is a list of steps: a command, `----`, its output, an empty line. Run the tests with
 //! `REWRITE=1` to write down what comes of the commands now; then read the difference.
 
+mod requests;
+mod words;
 mod world;
 
 use std::path::Path;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
+use record::{BrokerId, PartitionIndex, TopicId};
 
 use crate::draft::Draft;
-use crate::leaders::leader_of;
 use crate::metadata_record::MetadataRecord;
+use crate::placement::{self, MOST_PARTITIONS};
 use crate::reign::View;
 use crate::topic_config;
 use crate::{Assignment, ControllerReply, CreateTopics, CreatedTopic, CreatedTopicInfo, DeleteTopics};
@@ -16,9 +16,6 @@ use crate::{
 
 /// Kafka's limit; together with the partition's number it must fit a file name.
 const LONGEST_NAME: usize = 249;
-
-/// Most partitions of one request's topic: an entry of the log must stay small.
-const MOST_PARTITIONS: i32 = 2_000;
 
 /// The records that create topics, and the reply once they are committed.
 pub(crate) fn create_all(create: &CreateTopics, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
@@ -104,16 +101,10 @@ fn create_one(
             .map_err(|why| Refusal::new(ErrorCode::InvalidConfig, why))?;
     }
     let replicas = match new.assignments.is_empty() {
-        true => spread(draft, partition_count(new, options)?, replication_factor(new)?)?,
+        true => placement::spread(draft, partition_count(new, options)?, replication_factor(new)?)?,
         false => assigned(metadata, new)?,
     };
-    if draft.partitions + replicas.len() > options.max_partitions {
-        let most = options.max_partitions;
-        return refuse(
-            ErrorCode::PolicyViolation,
-            format!("the cluster would have more than {most} partitions; delete topics or use fewer"),
-        );
-    }
+    placement::check_room(draft, replicas.len(), options.max_partitions)?;
     let partitions = i32::try_from(replicas.len()).unwrap_or(i32::MAX);
     let info = CreatedTopicInfo {
         id: new.id,
@@ -207,38 +198,15 @@ fn partition_count(new: &NewTopic, options: &Options) -> Result<usize, Refusal> 
 fn replication_factor(new: &NewTopic) -> Result<usize, Refusal> {
     match new.replication_factor {
         -1 | 1 => Ok(1),
-        factor if factor > 1 => refuse(ErrorCode::InvalidReplicationFactor, no_replication(factor.into())),
+        factor if factor > 1 => refuse(
+            ErrorCode::InvalidReplicationFactor,
+            placement::no_replication(factor.into()),
+        ),
         factor => refuse(
             ErrorCode::InvalidReplicationFactor,
             format!("the replication factor must be 1, or -1 for the default; not {factor}"),
         ),
     }
-}
-
-fn no_replication(factor: i64) -> String {
-    format!("replication is not there yet: use a replication factor of 1 (or -1), not {factor}")
-}
-
-/// Spreads partitions over the brokers that are alive: first those that hold the fewest.
-fn spread(draft: &Draft, partitions: usize, factor: usize) -> Result<Vec<Vec<BrokerId>>, Refusal> {
-    let mut load = draft.load.clone();
-    if load.len() < factor {
-        return refuse(
-            ErrorCode::InvalidReplicationFactor,
-            "no broker is alive that could hold the topic; start one and try again",
-        );
-    }
-    let mut placed = Vec::with_capacity(partitions);
-    for _ in 0..partitions {
-        let mut by_load: Vec<BrokerId> = load.keys().copied().collect();
-        by_load.sort_by_key(|id| (load[id], *id));
-        by_load.truncate(factor);
-        for id in &by_load {
-            *load.entry(*id).or_default() += 1;
-        }
-        placed.push(by_load);
-    }
-    Ok(placed)
 }
 
 fn assigned(metadata: &Metadata, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, Refusal> {
@@ -263,15 +231,7 @@ fn assigned(metadata: &Metadata, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, R
                 "replica assignments must count from 0: no partition {expected}"
             ));
         }
-        match assignment.replicas.as_slice() {
-            [broker] if metadata.brokers.contains_key(broker) => {}
-            [broker] => return fail(format!("broker {broker} is not registered")),
-            [] => return fail(format!("partition {expected} is given no broker")),
-            several => {
-                let why = no_replication(several.len() as i64);
-                return refuse(ErrorCode::InvalidReplicationFactor, why);
-            }
-        }
+        placement::check_replicas(metadata, assignment.partition, &assignment.replicas)?;
     }
     Ok(sorted.into_iter().map(|a| a.replicas.clone()).collect())
 }
@@ -288,16 +248,6 @@ fn records(metadata: &Metadata, new: &NewTopic, replicas: Vec<Vec<BrokerId>>) ->
             records.push(MetadataRecord::TopicConfig { topic_id, key, value });
         }
     }
-    let alive = |id| metadata.brokers.get(&id).is_some_and(|b| !b.fenced);
-    for (place, replicas) in (0..).zip(replicas) {
-        records.push(MetadataRecord::Partition {
-            topic_id,
-            partition: PartitionIndex(place),
-            leader: leader_of(&replicas, &replicas, alive),
-            isr: replicas.clone(),
-            replicas,
-            leader_epoch: LeaderEpoch(0),
-        });
-    }
+    records.extend(placement::partition_records(metadata, topic_id, 0, replicas));
     records
 }

@@ -6,9 +6,11 @@ use std::fmt::Write;
 use record::{BrokerId, TopicId};
 use uuid::Uuid;
 
+use super::requests;
+use super::words::{describe_change, describe_message, describe_reply};
 use crate::{
-    Action, ControllerReply, ControllerRequest, CreateTopics, DeleteTopics, Entry, Event, HardState, Index,
-    Listener, MetadataChange, Millis, NewTopic, Node, Options, PeerMessage, Restored, TICK, Token, TopicRef,
+    Action, ControllerReply, ControllerRequest, Entry, Event, HardState, Index, Listener, Millis, Node,
+    Options, PeerMessage, Restored, TICK, Token,
 };
 
 #[derive(Default)]
@@ -65,13 +67,25 @@ impl World {
             }
             "cut" => self.cut_or_heal(broker(1), true),
             "heal" => self.cut_or_heal(broker(1), false),
-            "create" => self.create(broker(1), &words[2..]),
+            "create" => {
+                self.topic_ids += 1;
+                let id = TopicId(Uuid::from_u128(self.topic_ids));
+                self.request(broker(1), requests::create(id, &words[2..]));
+            }
+            "partitions" => self.request(broker(1), requests::create_partitions(&words[2..])),
+            "configs" => self.request(broker(1), requests::alter_configs(&words[2..])),
             "lose-reply" => {
                 let nth: u64 = words[2].parse().expect("a number");
                 self.loses_reply = Some((broker(1), nth));
             }
-            "delete" => self.delete(broker(1), words[2]),
-            "producer-ids" => self.producer_ids(broker(1)),
+            "delete" => self.request(broker(1), requests::delete(words[2])),
+            "producer-ids" => {
+                let broker_epoch = self.nodes[&broker(1)].broker_epoch();
+                let broker_epoch = broker_epoch.expect("a registered broker");
+                let broker = broker(1);
+                let allocate = ControllerRequest::AllocateProducerIds { broker, broker_epoch };
+                self.request(broker, allocate);
+            }
             "stop" => {
                 self.nodes
                     .get_mut(&broker(1))
@@ -152,53 +166,6 @@ impl World {
             }
             self.deliver();
         }
-    }
-
-    fn create(&mut self, at: BrokerId, words: &[&str]) {
-        let option = |name: &str| words.iter().find_map(|w| w.strip_prefix(name)?.strip_prefix('='));
-        let number = |name: &str| option(name).map_or(-1, |v| v.parse().expect("a number"));
-        self.topic_ids += 1;
-        let topic = NewTopic {
-            name: words[0].to_owned(),
-            id: TopicId(Uuid::from_u128(self.topic_ids)),
-            partitions: number("partitions"),
-            replication_factor: i16::try_from(number("replication")).expect("a small number"),
-            assignments: Vec::new(),
-            configs: option("config")
-                .and_then(|c| c.split_once(':'))
-                .map(|(k, v)| (k.to_owned(), Some(v.to_owned())))
-                .into_iter()
-                .collect(),
-        };
-        let validate_only = words.contains(&"validate-only");
-        let create = CreateTopics {
-            topics: vec![topic],
-            validate_only,
-            timeout: Millis(5_000),
-        };
-        self.request(at, ControllerRequest::CreateTopics(create));
-    }
-
-    fn delete(&mut self, at: BrokerId, name: &str) {
-        let topics = vec![TopicRef::Name(name.to_owned())];
-        self.request(
-            at,
-            ControllerRequest::DeleteTopics(DeleteTopics {
-                topics,
-                timeout: Millis(5_000),
-            }),
-        );
-    }
-
-    fn producer_ids(&mut self, at: BrokerId) {
-        let broker_epoch = self.nodes[&at].broker_epoch().expect("a registered broker");
-        self.request(
-            at,
-            ControllerRequest::AllocateProducerIds {
-                broker: at,
-                broker_epoch,
-            },
-        );
     }
 
     fn request(&mut self, at: BrokerId, request: ControllerRequest) {
@@ -375,63 +342,4 @@ impl World {
 fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
     let bytes = serde_json::to_vec(value).expect("plain data becomes JSON");
     serde_json::from_slice(&bytes).expect("a round trip")
-}
-
-fn describe_message(m: &PeerMessage) -> String {
-    let mut text = format!("{:?} term {}", m.kind, m.term);
-    if m.index.0 > 0 || m.log_term.0 > 0 {
-        write!(text, " at {}/{}", m.index, m.log_term).expect("text grows");
-    }
-    if let (Some(a), Some(b)) = (m.entries.first(), m.entries.last()) {
-        write!(text, " entries {}-{}", a.index, b.index).expect("text grows");
-    }
-    if m.commit.0 > 0 {
-        write!(text, " commit {}", m.commit).expect("text grows");
-    }
-    if m.reject {
-        text.push_str(" no");
-    }
-    text
-}
-
-fn describe_change(change: &MetadataChange) -> String {
-    match change {
-        MetadataChange::Registered { broker_epoch } => format!("is registered, broker epoch {broker_epoch}"),
-        MetadataChange::Fenced(true) => "is fenced".to_owned(),
-        MetadataChange::Fenced(false) => "is alive".to_owned(),
-        MetadataChange::CreateReplica(r) => format!("holds {}-{}", r.topic, r.partition),
-        MetadataChange::DeleteReplica(r) => format!("deletes {}-{}", r.topic, r.partition),
-        MetadataChange::BecomeLeader {
-            replica: r,
-            leader_epoch,
-        } => {
-            format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
-        }
-        MetadataChange::Resign {
-            replica: r,
-            leader_epoch,
-        } => {
-            format!(
-                "doesn't lead {}-{} any more, epoch {leader_epoch}",
-                r.topic, r.partition
-            )
-        }
-        MetadataChange::ConfigChanged { .. } => "sees another topic configuration".to_owned(),
-    }
-}
-
-fn describe_reply(reply: &ControllerReply) -> String {
-    match reply {
-        ControllerReply::CreateTopics(topics) => match &topics[0].result {
-            Ok(info) => format!("created {} with {} partitions", topics[0].name, info.partitions),
-            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
-        },
-        ControllerReply::DeleteTopics(topics) => match &topics[0].result {
-            Ok(info) => format!("deleted {}", info.name),
-            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
-        },
-        ControllerReply::ProducerIds { first, count } => format!("producer ids {first}, {count} of them"),
-        ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
-        other => format!("{other:?}"),
-    }
 }

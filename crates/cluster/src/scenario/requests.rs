@@ -1,0 +1,115 @@
+//! What the stories' commands ask of the controller.
+
+use std::str::FromStr;
+
+use record::{BrokerId, PartitionIndex, TopicId};
+
+use crate::{
+    AlterConfigs, AlterTopicConfigs, Assignment, ConfigChange, ConfigOp, ControllerRequest, CreatePartitions,
+    CreateTopics, DeleteTopics, Millis, NewPartitions, NewTopic, TopicRef,
+};
+
+const TIMEOUT: Millis = Millis(5_000);
+
+/// `NAME [partitions=N] [replication=N] [assign=0:1,2/1:2,3] [config=KEY:VALUE]... [validate-only]`
+pub(super) fn create(id: TopicId, words: &[&str]) -> ControllerRequest {
+    let configs = values(words, "config").filter_map(|c| c.split_once(':'));
+    let topic = NewTopic {
+        name: words[0].to_owned(),
+        id,
+        partitions: number(words, "partitions").unwrap_or(-1),
+        replication_factor: number(words, "replication").unwrap_or(-1),
+        assignments: assignments(words),
+        configs: configs.map(|(k, v)| (k.to_owned(), Some(v.to_owned()))).collect(),
+    };
+    ControllerRequest::CreateTopics(CreateTopics {
+        topics: vec![topic],
+        validate_only: words.contains(&"validate-only"),
+        timeout: TIMEOUT,
+    })
+}
+
+/// `NAME`
+pub(super) fn delete(name: &str) -> ControllerRequest {
+    ControllerRequest::DeleteTopics(DeleteTopics {
+        topics: vec![TopicRef::Name(name.to_owned())],
+        timeout: TIMEOUT,
+    })
+}
+
+/// `NAME COUNT [assign=3:1/4:2] [validate-only]`
+pub(super) fn create_partitions(words: &[&str]) -> ControllerRequest {
+    let topic = NewPartitions {
+        topic: words[0].to_owned(),
+        count: words[1].parse().expect("a count"),
+        assignments: assignments(words),
+    };
+    ControllerRequest::CreatePartitions(CreatePartitions {
+        topics: vec![topic],
+        validate_only: words.contains(&"validate-only"),
+        timeout: TIMEOUT,
+        again: false,
+    })
+}
+
+/// `NAME [set=KEY:VALUE]... [delete=KEY]... [append=KEY:VALUE]... [subtract=KEY:VALUE]... [validate-only]`,
+/// or `NAME replace [set=KEY:VALUE]...`
+pub(super) fn alter_configs(words: &[&str]) -> ControllerRequest {
+    let pair = |word: &str| {
+        let (key, value) = word.split_once(':').expect("KEY:VALUE");
+        (key.to_owned(), value.to_owned())
+    };
+    let op = |word: &&str| match word.split_once('=')? {
+        ("set", rest) => Some((pair(rest).0, ConfigOp::Set(pair(rest).1))),
+        ("append", rest) => Some((pair(rest).0, ConfigOp::Append(pair(rest).1))),
+        ("subtract", rest) => Some((pair(rest).0, ConfigOp::Subtract(pair(rest).1))),
+        ("delete", key) => Some((key.to_owned(), ConfigOp::Delete)),
+        _ => None,
+    };
+    let change = match words.contains(&"replace") {
+        true => ConfigChange::Replace(
+            values(words, "set")
+                .map(pair)
+                .map(|(k, v)| (k, Some(v)))
+                .collect(),
+        ),
+        false => ConfigChange::Keys(words.iter().filter_map(op).collect()),
+    };
+    let topic = AlterTopicConfigs {
+        topic: words[0].to_owned(),
+        change,
+    };
+    ControllerRequest::AlterConfigs(AlterConfigs {
+        topics: vec![topic],
+        validate_only: words.contains(&"validate-only"),
+        timeout: TIMEOUT,
+    })
+}
+
+fn values<'a>(words: &'a [&str], name: &'a str) -> impl Iterator<Item = &'a str> {
+    words
+        .iter()
+        .filter_map(move |word| word.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn number<N: FromStr>(words: &[&str], name: &str) -> Option<N> {
+    let value = values(words, name).next()?;
+    Some(value.parse().ok().expect("a number"))
+}
+
+fn assignments(words: &[&str]) -> Vec<Assignment> {
+    let Some(all) = values(words, "assign").next() else {
+        return Vec::new();
+    };
+    let one = |text: &str| {
+        let (partition, replicas) = text.split_once(':').expect("PARTITION:BROKERS");
+        let replicas = replicas.split(',').filter(|id| !id.is_empty());
+        Assignment {
+            partition: PartitionIndex(partition.parse().expect("a partition")),
+            replicas: replicas
+                .map(|id| BrokerId(id.parse().expect("a broker")))
+                .collect(),
+        }
+    };
+    all.split('/').map(one).collect()
+}

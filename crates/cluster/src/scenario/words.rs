@@ -1,0 +1,72 @@
+//! How the stories tell messages, changes and replies.
+
+use std::fmt::Write;
+
+use crate::{ControllerReply, MetadataChange, PeerMessage};
+
+pub(super) fn describe_message(m: &PeerMessage) -> String {
+    let mut text = format!("{:?} term {}", m.kind, m.term);
+    if m.index.0 > 0 || m.log_term.0 > 0 {
+        write!(text, " at {}/{}", m.index, m.log_term).expect("text grows");
+    }
+    if let (Some(a), Some(b)) = (m.entries.first(), m.entries.last()) {
+        write!(text, " entries {}-{}", a.index, b.index).expect("text grows");
+    }
+    if m.commit.0 > 0 {
+        write!(text, " commit {}", m.commit).expect("text grows");
+    }
+    if m.reject {
+        text.push_str(" no");
+    }
+    text
+}
+
+pub(super) fn describe_change(change: &MetadataChange) -> String {
+    match change {
+        MetadataChange::Registered { broker_epoch } => format!("is registered, broker epoch {broker_epoch}"),
+        MetadataChange::Fenced(true) => "is fenced".to_owned(),
+        MetadataChange::Fenced(false) => "is alive".to_owned(),
+        MetadataChange::CreateReplica(r) => format!("holds {}-{}", r.topic, r.partition),
+        MetadataChange::DeleteReplica(r) => format!("deletes {}-{}", r.topic, r.partition),
+        MetadataChange::BecomeLeader {
+            replica: r,
+            leader_epoch,
+        } => {
+            format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
+        }
+        MetadataChange::Resign {
+            replica: r,
+            leader_epoch,
+        } => {
+            format!(
+                "doesn't lead {}-{} any more, epoch {leader_epoch}",
+                r.topic, r.partition
+            )
+        }
+        MetadataChange::ConfigChanged { .. } => "sees another topic configuration".to_owned(),
+    }
+}
+
+pub(super) fn describe_reply(reply: &ControllerReply) -> String {
+    match reply {
+        ControllerReply::CreateTopics(topics) => match &topics[0].result {
+            Ok(info) => format!("created {} with {} partitions", topics[0].name, info.partitions),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
+        },
+        ControllerReply::DeleteTopics(topics) => match &topics[0].result {
+            Ok(info) => format!("deleted {}", info.name),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
+        },
+        ControllerReply::CreatePartitions(topics) => match &topics[0].result {
+            Ok(()) => format!("enlarged {}", topics[0].topic),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
+        },
+        ControllerReply::AlterConfigs(topics) => match &topics[0].result {
+            Ok(()) => format!("configured {}", topics[0].topic),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.code),
+        },
+        ControllerReply::ProducerIds { first, count } => format!("producer ids {first}, {count} of them"),
+        ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
+        other => format!("{other:?}"),
+    }
+}
