@@ -20,6 +20,12 @@ impl Epochs {
         self.entries.last().map(|(epoch, _)| *epoch)
     }
 
+    /// The newest epoch that has records, in a log that ends at `end`.
+    pub(crate) fn of_last_record(&self, end: Offset) -> Option<LeaderEpoch> {
+        let with_records = self.entries.partition_point(|(_, start)| *start < end);
+        with_records.checked_sub(1).map(|last| self.entries[last].0)
+    }
+
     /// Whether it is known in which epoch the record at `offset` was written.
     pub(crate) fn reach_back_to(&self, offset: Offset) -> bool {
         self.entries.first().is_some_and(|(_, start)| *start <= offset)

@@ -82,6 +82,13 @@ impl<D: Disk> Partition<D> {
         self.epochs.last()
     }
 
+    /// The epoch of the last record, which a follower tells its leader (`LastFetchedEpoch`, KIP-595).
+    /// Older than [`Partition::last_epoch`] where leaders came and went without a record.
+    #[must_use]
+    pub fn last_record_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.of_last_record(self.active.end)
+    }
+
     /// The largest epoch not above `epoch`, and the offset at which it ended (KIP-101, KIP-279).
     /// An epoch older than all that are known ends where the oldest known one begins. `None` where
     /// `epoch` is newer than all that are known.

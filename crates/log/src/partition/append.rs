@@ -128,6 +128,7 @@ impl<D: Disk> Partition<D> {
                 fits
             });
             let count = 1 + more.count();
+            self.epochs.truncate_to(self.active.end);
             self.note_epoch(first.leader_epoch)?;
             let (now_written, after) = rest.split_at(bytes);
             self.write(now_written, &left[..count])?;
@@ -160,7 +161,8 @@ impl<D: Disk> Partition<D> {
     fn check_copied(&self, batches: &[u8]) -> Result<Vec<BatchHeader>, AppendError> {
         let mut headers = Vec::new();
         let mut next = self.active.end;
-        let mut epoch = self.epochs.last().unwrap_or_default();
+        // An epoch that this broker led without writing anything says nothing about what another wrote.
+        let mut epoch = self.last_record_epoch().unwrap_or_default();
         let mut rest = batches;
         while !rest.is_empty() {
             let header = BatchHeader::parse(rest).map_err(refusal)?;

@@ -117,6 +117,31 @@ fn followers_copy_bytes() {
 }
 
 #[test]
+fn an_epoch_that_was_led_without_a_record_stands_in_nobodys_way() {
+    let (_, mut leader) = fresh(Options::default());
+    append(&mut leader, "a", 1).unwrap();
+    let (_, mut follower) = fresh(Options::default());
+    let bytes = leader.read(Offset(0), 1 << 20, Offset(1)).unwrap();
+    follower.append_as_follower(&bytes, NOW).unwrap();
+    // Elected, and deposed before anything was written; meanwhile the other had written more.
+    follower.begin_epoch(LeaderEpoch(7)).unwrap();
+    assert_eq!(follower.last_epoch(), Some(LeaderEpoch(7)));
+    assert_eq!(follower.last_record_epoch(), Some(LeaderEpoch(1)));
+    append(&mut leader, "b", 6).unwrap();
+    append(&mut leader, "c", 8).unwrap();
+    let bytes = leader.read(Offset(1), 1 << 20, Offset(3)).unwrap();
+    follower.append_as_follower(&bytes, NOW).unwrap();
+    assert_eq!(content(&follower), content(&leader));
+    for epoch in 0..9 {
+        let epoch = LeaderEpoch(epoch);
+        assert_eq!(
+            follower.end_offset_for_epoch(epoch),
+            leader.end_offset_for_epoch(epoch)
+        );
+    }
+}
+
+#[test]
 fn many_copied_batches_fill_several_segments() {
     let (_, mut leader) = fresh(Options::default());
     for i in 0..40 {
