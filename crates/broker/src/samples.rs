@@ -1,6 +1,8 @@
 //! Requests for tests: one or more of every API in every version, as bytes of a client.
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -14,10 +16,11 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, FetchRequest,
-    FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest,
-    MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, TopicName,
+    AlterConfigsRequest, ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, TopicName, incremental_alter_configs_request,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 use record::{BatchBuilder, Compression, ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -118,6 +121,29 @@ pub(crate) fn create(topic: &str, partitions: i32, configs: &[(&str, &str)]) -> 
     CreateTopicsRequest::default()
         .with_timeout_ms(1_000)
         .with_topics(vec![topic])
+}
+
+/// Replaces the configuration of a topic by one key.
+pub(crate) fn alter(topic: &str, key: &str, value: &str) -> AlterConfigsResource {
+    let config = AlterableConfig::default()
+        .with_name(text(key))
+        .with_value(Some(text(value)));
+    AlterConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text(topic))
+        .with_configs(vec![config])
+}
+
+/// Sets one key of a topic.
+pub(crate) fn set_config(topic: &str, key: &str, value: &str) -> IncrementalAlterConfigsRequest {
+    let config = incremental_alter_configs_request::AlterableConfig::default()
+        .with_name(text(key))
+        .with_value(Some(text(value)));
+    let resource = incremental_alter_configs_request::AlterConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text(topic))
+        .with_configs(vec![config]);
+    IncrementalAlterConfigsRequest::default().with_resources(vec![resource])
 }
 
 pub(crate) fn metadata(topics: &[&str], auto_create: bool) -> MetadataRequest {
@@ -228,6 +254,26 @@ fn sample(api: ApiKey, version: i16, topic: &str, id: Uuid) -> Bytes {
             } else {
                 request.with_topic_names(vec![topic_name("no-such-topic")])
             };
+            frame(api, version, 7, &request)
+        }
+        ApiKey::CreatePartitions => {
+            let topic = CreatePartitionsTopic::default()
+                .with_name(topic_name(topic))
+                .with_count(2)
+                .with_assignments(None);
+            let request = CreatePartitionsRequest::default()
+                .with_topics(vec![topic])
+                .with_timeout_ms(100)
+                .with_validate_only(version >= 1);
+            frame(api, version, 7, &request)
+        }
+        ApiKey::AlterConfigs => {
+            let request =
+                AlterConfigsRequest::default().with_resources(vec![alter(topic, "segment.ms", "2")]);
+            frame(api, version, 7, &request)
+        }
+        ApiKey::IncrementalAlterConfigs => {
+            let request = set_config(topic, "segment.ms", "1");
             frame(api, version, 7, &request)
         }
         ApiKey::DeleteRecords => {

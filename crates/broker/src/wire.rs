@@ -4,16 +4,19 @@
 //! a Produce request stay slices of its frame.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    AlterConfigsRequest, AlterConfigsResponse, ApiKey, ApiVersionsRequest, ApiVersionsResponse,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
     DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
     DescribeLogDirsRequest, DescribeLogDirsResponse, FetchRequest, FetchResponse, FindCoordinatorRequest,
-    FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest,
-    ListOffsetsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
-    MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
-    ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
+    FindCoordinatorResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, MetadataRequest, MetadataResponse,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
+    RequestHeader, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -176,7 +179,10 @@ apis! {
     InitProducerId(InitProducerIdRequest, InitProducerIdResponse) 0 / 0 ..= 5,
     OffsetForLeaderEpoch(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse) 2 / 2 ..= 4,
     DescribeConfigs(DescribeConfigsRequest, DescribeConfigsResponse) 1 / 1 ..= 4,
+    AlterConfigs(AlterConfigsRequest, AlterConfigsResponse) 0 / 0 ..= 2,
     DescribeLogDirs(DescribeLogDirsRequest, DescribeLogDirsResponse) 1 / 1 ..= 4,
+    CreatePartitions(CreatePartitionsRequest, CreatePartitionsResponse) 0 / 0 ..= 3,
+    IncrementalAlterConfigs(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse) 0 / 0 ..= 1,
     ListPartitionReassignments(ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse) 0 / 0 ..= 0,
     DescribeCluster(DescribeClusterRequest, DescribeClusterResponse) 0 / 0 ..= 2,
 }
@@ -279,6 +285,21 @@ fn entries(request: &Request) -> usize {
         Request::ListPartitionReassignments(request) => {
             let topics = request.topics.iter().flatten();
             topics.map(|topic| 1 + topic.partition_indexes.len()).sum()
+        }
+        Request::CreatePartitions(request) => {
+            let of = |topic: &CreatePartitionsTopic| {
+                let assignments = topic.assignments.iter().flatten();
+                1 + assignments.map(|a| 1 + a.broker_ids.len()).sum::<usize>()
+            };
+            request.topics.iter().map(of).sum()
+        }
+        Request::AlterConfigs(request) => {
+            let resources = request.resources.iter();
+            resources.map(|resource| 1 + resource.configs.len()).sum()
+        }
+        Request::IncrementalAlterConfigs(request) => {
+            let resources = request.resources.iter();
+            resources.map(|resource| 1 + resource.configs.len()).sum()
         }
         Request::DescribeConfigs(request) => {
             let keys = |keys: &Option<Vec<_>>| keys.as_ref().map_or(0, Vec::len);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use cluster::{ControllerReply, DeleteTopics, Refusal, Token};
+use cluster::{ControllerReply, CreatePartitions, DeleteTopics, Refusal, Token};
 use disk::Disk;
 use kafka_protocol::messages::{CreateTopicsRequest, MetadataRequest};
 use record::BrokerId;
 
 use super::Executor;
-use crate::handlers::{create_topics, delete_topics, metadata};
+use crate::handlers::alter_configs::{self, Resource};
+use crate::handlers::{create_partitions, create_topics, delete_topics, incremental_alter_configs, metadata};
 use crate::peer_wire::{self, AskKind};
 use crate::{Output, RequestId};
 
@@ -32,6 +33,12 @@ pub(super) enum Asked {
         version: i16,
         asked: DeleteTopics,
     },
+    /// A client's CreatePartitions.
+    CreatePartitions { id: RequestId, asked: CreatePartitions },
+    /// A client's AlterConfigs.
+    AlterConfigs { id: RequestId, resources: Vec<Resource> },
+    /// A client's IncrementalAlterConfigs.
+    IncrementalAlterConfigs { id: RequestId, resources: Vec<Resource> },
     /// A client's Metadata that creates topics.
     Metadata {
         id: RequestId,
@@ -44,6 +51,19 @@ pub(super) enum Asked {
 }
 
 impl Asked {
+    /// The connection of the client that waits, if one does.
+    pub(super) fn connection(&self) -> Option<u64> {
+        match self {
+            Self::Peer { .. } | Self::ProducerIds => None,
+            Self::CreateTopics { id, .. }
+            | Self::DeleteTopics { id, .. }
+            | Self::CreatePartitions { id, .. }
+            | Self::AlterConfigs { id, .. }
+            | Self::IncrementalAlterConfigs { id, .. }
+            | Self::Metadata { id, .. } => Some(id.connection),
+        }
+    }
+
     pub(super) fn is_of_peer(&self, peer: BrokerId) -> bool {
         matches!(self, Self::Peer { from, .. } if *from == peer)
     }
@@ -75,6 +95,18 @@ impl<D: Disk> Executor<D> {
             }
             Asked::DeleteTopics { id, version, asked } => {
                 let body = delete_topics::answer(&asked, reply, version).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::CreatePartitions { id, asked } => {
+                let body = create_partitions::answer(&asked, reply).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::AlterConfigs { id, resources } => {
+                let body = alter_configs::answer(resources, reply).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::IncrementalAlterConfigs { id, resources } => {
+                let body = incremental_alter_configs::answer(resources, reply).into();
                 out.push(Output::Respond { request: id, body });
             }
             Asked::Metadata {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cluster::{ControllerRequest, CreateTopics, Millis};
+use cluster::{ControllerReply, ControllerRequest, CreateTopics, Millis};
 use disk::Disk;
 use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest,
@@ -18,8 +18,9 @@ use crate::handlers::fetch::{Fetch, Found};
 use crate::handlers::init_producer_id::Outcome;
 use crate::handlers::produce::Produce;
 use crate::handlers::{
-    api_versions, create_topics, delete_records, delete_topics, describe_cluster, describe_log_dirs,
-    find_coordinator, list_offsets, metadata, offset_for_leader_epoch,
+    alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
+    describe_cluster, describe_log_dirs, find_coordinator, incremental_alter_configs, list_offsets, metadata,
+    offset_for_leader_epoch,
 };
 use crate::replicas::Key;
 use crate::{Clock, Output, Request, RequestId, Response};
@@ -75,6 +76,36 @@ impl<D: Disk> Executor<D> {
             Request::Fetch(request) => return self.on_fetch(id, version, request, now, out),
             Request::Metadata(request) => return self.on_metadata(id, version, request, now, out),
             Request::CreateTopics(request) => return self.on_create_topics(id, version, request, now, out),
+            Request::CreatePartitions(request) => {
+                let asked = create_partitions::ask(metadata, &request);
+                let create = ControllerRequest::CreatePartitions(asked.clone());
+                return self.ask(create, Asked::CreatePartitions { id, asked }, now, out);
+            }
+            Request::AlterConfigs(request) => {
+                let resources = alter_configs::resources(&request);
+                match alter_configs::ask(&resources, request.validate_only) {
+                    Some(alter) => {
+                        let asked = Asked::AlterConfigs { id, resources };
+                        return self.ask(ControllerRequest::AlterConfigs(alter), asked, now, out);
+                    }
+                    None => {
+                        alter_configs::answer(resources, ControllerReply::AlterConfigs(Vec::new())).into()
+                    }
+                }
+            }
+            Request::IncrementalAlterConfigs(request) => {
+                let resources = incremental_alter_configs::resources(&request);
+                match alter_configs::ask(&resources, request.validate_only) {
+                    Some(alter) => {
+                        let asked = Asked::IncrementalAlterConfigs { id, resources };
+                        return self.ask(ControllerRequest::AlterConfigs(alter), asked, now, out);
+                    }
+                    None => {
+                        let nothing = ControllerReply::AlterConfigs(Vec::new());
+                        incremental_alter_configs::answer(resources, nothing).into()
+                    }
+                }
+            }
             Request::DeleteTopics(request) => return self.on_delete_topics(id, version, &request, now, out),
             Request::InitProducerId(request) => return self.on_init_producer_id(id, &request, now, out),
         };
@@ -87,12 +118,8 @@ impl<D: Disk> Executor<D> {
     pub(super) fn on_client_gone(&mut self, connection: u64) {
         self.fetches.on_gone(connection);
         self.producer_ids.on_gone(connection);
-        self.asked.retain(|_, asked| match asked {
-            Asked::CreateTopics { id, .. } | Asked::DeleteTopics { id, .. } | Asked::Metadata { id, .. } => {
-                id.connection != connection
-            }
-            Asked::Peer { .. } | Asked::ProducerIds => true,
-        });
+        self.asked
+            .retain(|_, asked| asked.connection() != Some(connection));
     }
 
     /// Answers a Fetch with whatever there is now.

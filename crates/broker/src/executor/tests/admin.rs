@@ -2,16 +2,20 @@
 
 use disk::SimDisk;
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
+};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, DeleteRecordsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeConfigsResponse, DescribeLogDirsRequest, FindCoordinatorRequest, MetadataRequest,
+    AlterConfigsRequest, ApiVersionsRequest, CreatePartitionsRequest, DeleteRecordsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeConfigsResponse, DescribeLogDirsRequest,
+    FindCoordinatorRequest, MetadataRequest,
 };
 
 use super::harness::{Harness, errors};
-use crate::samples::{batch, create, metadata, text, topic_name};
+use crate::samples::{alter, batch, create, metadata, produce, set_config, text, topic_name};
 use crate::{ADVERTISED, Request, Response, Serving};
 
 #[test]
@@ -277,4 +281,98 @@ fn the_folder_is_described_with_the_sizes_of_its_partitions() {
         .with_partitions(vec![0, 7]);
     let named = describe(Some(vec![topic])).topics;
     assert_eq!((named.len(), named[0].partitions.len()), (1, 1));
+}
+
+#[test]
+fn single_keys_are_altered_and_refused_each_resource_on_its_own() {
+    let mut broker = Harness::start(&SimDisk::new(), 1);
+    let id = broker.create("t", &[("retention.ms", "1000")]);
+    let set = |broker: &mut Harness, request| match broker.ask(1, Request::IncrementalAlterConfigs(request)) {
+        Response::IncrementalAlterConfigs(response) => {
+            let codes = response.responses.iter().map(|r| r.error_code);
+            codes.collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut request = set_config("t", "segment.ms", "5000");
+    let mut remove = request.resources[0].configs[0].clone();
+    (remove.name, remove.config_operation, remove.value) = (text("retention.ms"), 1, None);
+    request.resources[0].configs.push(remove);
+    for (kind, name, key) in [
+        (2, "nowhere", "segment.ms"),
+        (2, "t2", "no.such.key"),
+        (4, "1", "segment.ms"),
+    ] {
+        let mut resource = set_config(name, key, "1").resources.remove(0);
+        resource.resource_type = kind;
+        request.resources.push(resource);
+    }
+    broker.create("t2", &[]);
+    let expected = [
+        0,
+        ResponseError::UnknownTopicOrPartition.code(),
+        ResponseError::InvalidConfig.code(),
+        ResponseError::InvalidRequest.code(),
+    ];
+    assert_eq!(set(&mut broker, request), expected);
+    let configs = |broker: &Harness| broker.executor.metadata().topics[&id].configs.clone();
+    let expected = [("segment.ms".to_owned(), "5000".to_owned())];
+    assert_eq!(configs(&broker), expected.into());
+
+    let mut without_value = set_config("t", "segment.ms", "1");
+    without_value.resources[0].configs[0].value = None;
+    assert_eq!(
+        set(&mut broker, without_value),
+        [ResponseError::InvalidRequest.code()]
+    );
+
+    // AlterConfigs replaces all of it.
+    let request = AlterConfigsRequest::default().with_resources(vec![alter("t", "retention.ms", "7")]);
+    let Response::AlterConfigs(response) = broker.ask(2, Request::AlterConfigs(request)) else {
+        panic!()
+    };
+    assert_eq!(response.responses[0].error_code, 0);
+    assert_eq!(
+        configs(&broker),
+        [("retention.ms".to_owned(), "7".to_owned())].into()
+    );
+}
+
+#[test]
+fn topics_grow_and_the_new_partitions_serve() {
+    let mut broker = Harness::start(&SimDisk::new(), 1);
+    let id = broker.create("t", &[]);
+    let grow = |broker: &mut Harness, count, brokers: Option<i32>| {
+        let assignment =
+            |id: i32| vec![CreatePartitionsAssignment::default().with_broker_ids(vec![id.into()])];
+        let topic = CreatePartitionsTopic::default()
+            .with_name(topic_name("t"))
+            .with_count(count)
+            .with_assignments(brokers.map(assignment));
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(1_000);
+        match broker.ask(3, Request::CreatePartitions(request)) {
+            Response::CreatePartitions(response) => response.results[0].error_code,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(grow(&mut broker, 2, None), 0);
+    assert_eq!(grow(&mut broker, 3, Some(1)), 0);
+    assert_eq!(
+        grow(&mut broker, 2, None),
+        ResponseError::InvalidPartitions.code()
+    );
+    assert_eq!(
+        grow(&mut broker, 4, Some(9)),
+        ResponseError::InvalidReplicaAssignment.code()
+    );
+    assert_eq!(broker.executor.metadata().topics[&id].partitions.len(), 3);
+    broker.pass(100);
+    let mut request = produce("t", -1, batch(&["a"]));
+    request.topic_data[0].partition_data[0].index = 2;
+    let Response::Produce(response) = broker.ask(9, Request::Produce(request)) else {
+        panic!()
+    };
+    assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
 }
