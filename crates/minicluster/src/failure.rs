@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use run::RunError;
+
 /// The exit codes. 0 is success; clap ends the process with 2 for wrong usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -42,6 +44,16 @@ impl Failure {
     /// A failure with exit code 1.
     pub(crate) fn plain(message: impl fmt::Display) -> Self {
         Self::new(Code::Failure, message)
+    }
+
+    /// What went wrong with the run folder; where somebody else has it, a conflict.
+    pub(crate) fn of_run(error: RunError) -> Self {
+        let code = if error.is_conflict() {
+            Code::Conflict
+        } else {
+            Code::Failure
+        };
+        Self::new(code, error)
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

@@ -10,8 +10,6 @@ mod failure;
 mod log_file;
 mod output;
 mod ports;
-mod process;
-mod run_folder;
 mod service;
 mod supervisor;
 mod topics;

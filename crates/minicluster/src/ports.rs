@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
+use run::name_of;
+
 use crate::failure::{Code, Failure, Outcome};
-use crate::process::name_of;
 
 /// A port that we want, and the setting that names it.
 #[derive(Debug, Clone)]

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use config::Settings;
+use run::{RunError, RunFolder, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
-use crate::run_folder::RunFolder;
-use crate::supervisor::{ReadyLine, Service};
+use crate::supervisor::ReadyLine;
 
 /// How long another process of the same service may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -38,19 +38,14 @@ pub(crate) async fn begin(
     let run = RunFolder::new(&settings.folders);
     run.create()?;
     let deadline = Instant::now() + PATIENCE;
-    while let Err(failure) = run.record_service(service) {
-        if Instant::now() >= deadline {
-            return Err(failure);
+    loop {
+        match run.record_service(service, options.supervisor, None) {
+            Ok(()) => break,
+            Err(RunError::ServiceRuns { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => return Err(Failure::of_run(error)),
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let parent = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get());
-    if let Some(supervisor) = options.supervisor
-        && parent.and_then(|parent| u32::try_from(parent).ok()) != Some(supervisor)
-    {
-        return Err(Failure::plain(format!(
-            "the supervisor, pid {supervisor}, ended before {service} began"
-        )));
     }
     tracing::info!(
         pid = std::process::id(),

@@ -4,31 +4,32 @@
 //! and tells the operator one line about everything that happens.
 
 mod launcher;
+mod order;
 mod patience;
 mod plan;
-mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use config::Settings;
 use jiff::Timestamp;
+use run::{
+    Death, EventKind, Process, RunEvent, RunFolder, Service, ServiceState, Supervised, SupervisorRecord,
+};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 pub(crate) use launcher::ReadyLine;
 use launcher::{Launcher, ROTATE_EVERY, Told};
+pub(crate) use order::stop_stage;
 use patience::Patience;
-use plan::{Action, Event, Outcome as Ending, Plan};
-pub(crate) use service::Service;
+use plan::{Action, Event, Exit, Outcome as Ending, Plan, Report};
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::output;
-use crate::process::Process;
-use crate::run_folder::{RunFolder, SupervisorRecord};
 use crate::topics;
 
 /// Everything that the platform consists of.
@@ -73,7 +74,11 @@ impl Supervisor {
             since: Timestamp::now(),
             bootstrap: settings.bootstrap(),
             ready: false,
-            restarts: BTreeMap::new(),
+            services: services(&settings)
+                .into_iter()
+                .map(|service| (service, Supervised::default()))
+                .collect(),
+            events: VecDeque::new(),
         };
         run.record_supervisor(&record)?;
         Ok(Self {
@@ -123,15 +128,17 @@ impl Supervisor {
         }
     }
 
-    /// Lets the plan decide and does what it says.
+    /// Lets the plan decide, does what it says, and tells other commands how it stands then.
     fn take(&mut self, event: Event) -> Option<Ending> {
+        let before = self.record.clone();
         let mut events = vec![event];
+        let mut ending = None;
         while let Some(event) = events.pop() {
             for action in self.plan.on(event, self.started.elapsed()) {
                 match action {
                     Action::Start(service) => events.extend(self.start(service)),
                     Action::Terminate(service) => {
-                        output::progress(&format!("stopping {service}"));
+                        self.tell(Some(service), EventKind::Stopping, format!("stopping {service}"));
                         self.launcher.signal(service, Signal::TERM);
                         // A paused process takes no other signal.
                         self.launcher.signal(service, Signal::CONT);
@@ -140,31 +147,52 @@ impl Supervisor {
                     Action::CreateTopics => self.create_topics(),
                     Action::AnnounceReady => {
                         self.record.ready = true;
-                        self.write_record();
+                        self.remember(None, EventKind::Ready, "everything is ready".to_owned());
                         output::announce(&self.summary);
                     }
-                    Action::Report(line) => output::progress(&line),
-                    Action::Finish(ending) => return Some(ending),
+                    Action::Report(Report { service, kind, line }) => self.tell(service, kind, line),
+                    Action::Finish(how) => ending = Some(how),
                 }
             }
         }
-        None
+        for (service, state) in self.plan.states() {
+            self.record.services.entry(service).or_default().state = state;
+        }
+        if self.record != before {
+            self.write_record();
+        }
+        ending
     }
 
     fn start(&mut self, service: Service) -> Option<Event> {
         if self.starts.insert(service, Instant::now()).is_some() {
-            *self.record.restarts.entry(service.to_string()).or_default() += 1;
-            self.write_record();
+            self.record.services.entry(service).or_default().restarts += 1;
         }
+        self.remember(Some(service), EventKind::Started, format!("{service} starts"));
         let exit = self.launcher.start(service).err()?;
-        Some(Event::Exited(service, exit))
+        Some(self.exited(service, exit))
     }
 
-    /// Tells other commands how it stands. Where that fails (a full disk) the services still need
-    /// their supervisor.
+    /// Tells the operator, and remembers it.
+    fn tell(&mut self, service: Option<Service>, kind: EventKind, line: String) {
+        output::progress(&line);
+        self.remember(service, kind, line);
+    }
+
+    fn remember(&mut self, service: Option<Service>, kind: EventKind, line: String) {
+        let at = Timestamp::now();
+        self.record.push(RunEvent {
+            at,
+            service,
+            kind,
+            line,
+        });
+    }
+
+    /// Where that fails (a full disk) the services still need their supervisor.
     fn write_record(&self) {
-        if let Err(failure) = self.run.record_supervisor(&self.record) {
-            output::progress(&format!("`minicluster status` may be out of date: {failure}"));
+        if let Err(error) = self.run.record_supervisor(&self.record) {
+            output::progress(&format!("`minicluster status` may be out of date: {error}"));
         }
     }
 
@@ -172,17 +200,26 @@ impl Supervisor {
         match told {
             Told::Ready(service, place) => {
                 let took = self.starts.get(&service).map_or(Duration::ZERO, Instant::elapsed);
-                output::progress(&format!(
-                    "{service:<10} ready  {place:<22} {:.1} s",
-                    took.as_secs_f64()
-                ));
+                let line = format!("{service:<10} ready  {place:<22} {:.1} s", took.as_secs_f64());
+                output::progress(&line);
+                let line = format!("{service} is ready: {place}");
+                self.remember(Some(service), EventKind::Ready, line);
                 Event::Ready(service)
             }
             Told::Exited(service, exit) => {
                 self.launcher.forget(service);
-                Event::Exited(service, exit)
+                self.exited(service, exit)
             }
         }
+    }
+
+    fn exited(&mut self, service: Service, exit: Exit) -> Event {
+        let supervised = self.record.services.entry(service).or_default();
+        if supervised.state != ServiceState::Stopping {
+            let (at, reason) = (Timestamp::now(), exit.reason.clone());
+            supervised.last_death = Some(Death { at, reason });
+        }
+        Event::Exited(service, exit)
     }
 
     /// Creates the topics in the background; the result comes as an event.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use client::{Client, ClientError, NewTopic};
 use config::Settings;
+use run::RunFolder;
 
 use crate::failure::{Code, Failure, Outcome};
-use crate::run_folder::RunFolder;
 
 /// How long brokers that have just started may take to agree on a topic.
 const PATIENCE: Duration = Duration::from_secs(30);

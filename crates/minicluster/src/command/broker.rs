@@ -3,12 +3,11 @@
 use broker::{BrokerError, BrokerOptions, ClusterSecret, ListenOn, Peer};
 use config::Settings;
 use record::BrokerId;
+use run::{RunFolder, Service};
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
-use crate::run_folder::RunFolder;
 use crate::service;
-use crate::supervisor::Service;
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -> Outcome {

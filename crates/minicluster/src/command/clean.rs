@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use config::Settings;
 use disk::RealDisk;
 use lake::{LakeError, Locks};
+use run::RunFolder;
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::output::{self, Align};
-use crate::run_folder::RunFolder;
 
 /// What to delete.
 #[derive(Debug, Clone, clap::Args)]
@@ -82,7 +82,7 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
     }
     let run = RunFolder::new(&settings.folders);
     run.create()?;
-    let _supervisor_lock = run.lock()?;
+    let _supervisor_lock = run.lock().map_err(Failure::of_run)?;
     refuse_running(&run)?;
     let found = find(settings, &chosen)?;
     if found.is_empty() {

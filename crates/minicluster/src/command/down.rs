@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use config::Settings;
+use run::RunFolder;
 use rustix::process::Signal;
 
 use crate::command::up::end_orphans;
 use crate::failure::{Code, Failure, Outcome};
 use crate::output;
-use crate::run_folder::RunFolder;
 
 /// The supervisor stops three groups of services, each with a deadline of 30 s.
 const PATIENCE: Duration = Duration::from_secs(100);

@@ -4,11 +4,11 @@ use arrow::datatypes::SchemaRef;
 use config::Settings;
 use etl::{EtlError, TableDeclaration};
 use lake::LakeError;
+use run::Service;
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
 use crate::service;
-use crate::supervisor::Service;
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome {

@@ -2,11 +2,11 @@
 
 use config::Settings;
 use generator::{Faults, GeneratorError, Progress, StreamKind, StreamSettings};
+use run::Service;
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
 use crate::service;
-use crate::supervisor::Service;
 
 /// How often its progress is logged, in calls a second apart.
 const LOG_EVERY: u32 = 10;

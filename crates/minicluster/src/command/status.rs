@@ -6,14 +6,14 @@ use config::Settings;
 use etl::{EventTime, TableStanding};
 use jiff::Timestamp;
 use record::PartitionIndex;
+use run::{RunFolder, Service, ServiceRecord, SupervisorRecord};
 use serde_json::{Value, json};
 
 use crate::accounts::Newest;
 use crate::command::topics::{self, Topic};
 use crate::failure::{Code, Failure, Outcome};
 use crate::output::{self, Align, Format};
-use crate::run_folder::{RunFolder, ServiceRecord, SupervisorRecord};
-use crate::supervisor::{Service, services};
+use crate::supervisor::services;
 
 /// Brokers that do not answer within this time are left out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,16 +101,15 @@ fn views(
         let address = match service {
             // Where the running supervisor has put it, whatever the settings say now.
             Service::Broker(id) => supervisor.bootstrap.get(id as usize - 1).cloned(),
-            Service::Etl | Service::Generator => None,
+            Service::Etl | Service::Generator | Service::Console => None,
         };
         ServiceView {
             service,
             record: record.map(|(_, record)| record.clone()),
             restarts: supervisor
-                .restarts
-                .get(&service.to_string())
-                .copied()
-                .unwrap_or_default(),
+                .services
+                .get(&service)
+                .map_or(0, |supervised| supervised.restarts),
             address: address.unwrap_or_default(),
         }
     };

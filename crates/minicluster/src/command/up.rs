@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use config::{Loaded, Settings};
+use run::RunFolder;
 
 use crate::cli::Shared;
 use crate::command::config as configuration;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::ports::{self, Wanted};
-use crate::run_folder::RunFolder;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Supervisor, stop_stage};
 
 /// What a service that an earlier supervisor left behind gets to end by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ pub(crate) async fn run(loaded: Loaded, shared: &Shared) -> Outcome {
     let settings = loaded.settings;
     let run = RunFolder::new(&settings.folders);
     run.create()?;
-    let _lock = run.lock()?;
+    let _lock = run.lock().map_err(Failure::of_run)?;
     let wanted = settings.kafka.cluster_id.as_deref();
     let identity = run.create_identity(wanted)?;
     if let Some(wanted) = wanted.filter(|wanted| *wanted != identity.cluster_id) {
@@ -70,7 +70,7 @@ pub(crate) async fn end_orphans(run: &RunFolder) -> Outcome<usize> {
     for stage in 0..=2 {
         let of_stage = orphans
             .iter()
-            .filter(|(service, _)| service.stop_stage() == stage);
+            .filter(|(service, _)| stop_stage(*service) == stage);
         let ends = of_stage.map(|(service, record)| async move {
             output::progress(&format!(
                 "stopping {service}, pid {}, left by an earlier `up`",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use run::{ProcessHandle, RunFolder, Service};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -14,10 +15,7 @@ use tokio::process::{ChildStdout, Command};
 use tokio::sync::mpsc;
 
 use super::plan::Exit;
-use super::service::Service;
 use crate::log_file;
-use crate::process::signal_pid;
-use crate::run_folder::RunFolder;
 
 /// The one line that a service writes to its stdout, when it is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +39,7 @@ pub(crate) struct Launcher {
     /// The flags that all commands share, as the supervisor was given them.
     flags: Vec<OsString>,
     run: RunFolder,
-    pids: HashMap<Service, u32>,
+    processes: HashMap<Service, ProcessHandle>,
     /// Services whose log files could not be rotated.
     unrotated: HashSet<Service>,
     told: mpsc::Sender<Told>,
@@ -58,7 +56,7 @@ impl Launcher {
             program,
             flags,
             run,
-            pids: HashMap::new(),
+            processes: HashMap::new(),
             unrotated: HashSet::new(),
             told,
         }
@@ -82,8 +80,9 @@ impl Launcher {
             .process_group(0)
             .spawn()
             .map_err(failed)?;
-        if let Some(pid) = child.id() {
-            self.pids.insert(service, pid);
+        // Nobody has waited for it yet, so the id is still its own.
+        if let Some(handle) = child.id().and_then(|pid| ProcessHandle::open(pid).ok()) {
+            self.processes.insert(service, handle);
         }
         let told = self.told.clone();
         if let Some(stdout) = child.stdout.take() {
@@ -101,20 +100,20 @@ impl Launcher {
     }
 
     pub(crate) fn signal(&self, service: Service, signal: Signal) {
-        if let Some(pid) = self.pids.get(&service) {
-            signal_pid(*pid, signal);
+        if let Some(process) = self.processes.get(&service) {
+            process.signal(signal);
         }
     }
 
-    /// Must be called when a service's end was told: its pid may be another's from then on.
+    /// To be called when a service's end was told.
     pub(crate) fn forget(&mut self, service: Service) {
-        self.pids.remove(&service);
+        self.processes.remove(&service);
     }
 
     /// Keeps the log files short. Gives what the operator should know, once for each file in trouble.
     pub(crate) fn rotate_logs(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        for service in self.pids.keys() {
+        for service in self.processes.keys() {
             let path = self.run.log_file(*service);
             match log_file::rotate(&path) {
                 Ok(()) => {
@@ -139,6 +138,7 @@ fn arguments(service: Service) -> Vec<OsString> {
         Service::Broker(id) => vec!["broker".into(), "--id".into(), id.to_string().into()],
         Service::Etl => vec!["etl".into()],
         Service::Generator => vec!["generate".into()],
+        Service::Console => vec!["console".into()],
     }
 }
 

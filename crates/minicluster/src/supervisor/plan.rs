@@ -7,8 +7,10 @@
 
 use std::time::Duration;
 
+use run::{EventKind, Service, ServiceState};
+
+use super::order::{start_stage, stop_stage};
 use super::patience::Patience;
-use super::service::Service;
 
 /// Time since the supervisor began.
 pub(crate) type Now = Duration;
@@ -78,10 +80,39 @@ pub(crate) enum Action {
     CreateTopics,
     /// Everything runs: tell the operator where.
     AnnounceReady,
-    /// Tell the operator one line.
-    Report(String),
+    /// Tell the operator.
+    Report(Report),
     /// It is over. All processes have ended.
     Finish(Outcome),
+}
+
+/// Something for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Whom it concerns; all where there is none.
+    pub(crate) service: Option<Service>,
+    /// What kind of thing.
+    pub(crate) kind: EventKind,
+    /// One line.
+    pub(crate) line: String,
+}
+
+impl Report {
+    pub(crate) fn of(service: Service, kind: EventKind, line: String) -> Action {
+        Action::Report(Self {
+            service: Some(service),
+            kind,
+            line,
+        })
+    }
+
+    pub(crate) fn of_all(kind: EventKind, line: &str) -> Action {
+        Action::Report(Self {
+            service: None,
+            kind,
+            line: line.to_owned(),
+        })
+    }
 }
 
 /// How it ended.
@@ -115,11 +146,24 @@ enum State {
     /// The process runs and is ready.
     Ready { since: Now },
     /// Dead; comes back.
-    Paused { until: Now },
+    Resting { until: Now },
     /// Told to stop. Killed once the deadline is over.
     Stopping { deadline: Now, killed: bool },
     /// The process has ended and stays so.
     Stopped,
+}
+
+impl State {
+    fn shown(self) -> ServiceState {
+        match self {
+            Self::Waiting => ServiceState::Waiting,
+            Self::Starting { .. } => ServiceState::Starting,
+            Self::Ready { .. } => ServiceState::Running,
+            Self::Resting { .. } => ServiceState::Down,
+            Self::Stopping { .. } => ServiceState::Stopping,
+            Self::Stopped => ServiceState::Stopped,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -200,7 +244,7 @@ impl Plan {
         let starts = !matches!(self.phase, Phase::Stopping(_) | Phase::Finished);
         let due = |slot: &Slot| match slot.state {
             State::Starting { since } if starts => Some(since + self.patience.ready),
-            State::Paused { until } => Some(until),
+            State::Resting { until } => Some(until),
             State::Stopping {
                 deadline,
                 killed: false,
@@ -208,6 +252,11 @@ impl Plan {
             _ => None,
         };
         self.slots.iter().filter_map(due).min()
+    }
+
+    /// What every service does.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (Service, ServiceState)> {
+        self.slots.iter().map(|slot| (slot.service, slot.state.shown()))
     }
 
     fn slot(&mut self, service: Service) -> Option<&mut Slot> {
@@ -229,12 +278,11 @@ impl Plan {
         if let State::Stopping { killed, .. } = slot.state {
             slot.state = State::Stopped;
             if killed {
-                actions.push(Action::Report(format!("{service} had to be killed")));
+                let line = format!("{service} had to be killed");
+                actions.push(Report::of(service, EventKind::Stopped, line));
             } else if !exit.as_asked() {
-                actions.push(Action::Report(format!(
-                    "{service} did not stop as it should: {}",
-                    exit.reason
-                )));
+                let line = format!("{service} did not stop as it should: {}", exit.reason);
+                actions.push(Report::of(service, EventKind::Died, line));
             }
             return;
         }
@@ -252,17 +300,15 @@ impl Plan {
             });
         }
         let pause = patience.pause(slot.deaths);
-        slot.state = State::Paused { until: now + pause };
+        slot.state = State::Resting { until: now + pause };
         let again = format!("starting again in {} s", pause.as_secs_f64());
-        actions.push(Action::Report(format!(
-            "{service} died: {}; {again}",
-            exit.reason
-        )));
+        let line = format!("{service} died: {}; {again}", exit.reason);
+        actions.push(Report::of(service, EventKind::Died, line));
     }
 
     fn stop_requested(&mut self, line: &str, actions: &mut Vec<Action>) {
         if !matches!(self.phase, Phase::Stopping(_) | Phase::Finished) {
-            actions.push(Action::Report(line.to_owned()));
+            actions.push(Report::of_all(EventKind::Stopping, line));
             self.stop(Outcome::Stopped);
         }
     }
@@ -271,13 +317,13 @@ impl Plan {
         let earlier = self.interrupted.replace(now);
         match (&self.phase, earlier) {
             (Phase::Stopping(_), Some(earlier)) if now.saturating_sub(earlier) >= self.patience.repeated => {
-                actions.push(Action::Report("killing everything".to_owned()));
+                actions.push(Report::of_all(EventKind::Stopping, "killing everything"));
                 self.kill_all(actions);
             }
             // Asked for by `down`, or a failure: whoever sits there has not been told how to insist.
             (Phase::Stopping(_), None) => {
                 let line = "stopping already; once more to kill everything at once";
-                actions.push(Action::Report(line.to_owned()));
+                actions.push(Report::of_all(EventKind::Note, line));
             }
             _ => self.stop_requested("stopping; once more to kill everything at once", actions),
         }
@@ -318,7 +364,7 @@ impl Plan {
         let due: Vec<Service> = self
             .slots
             .iter()
-            .filter(|slot| matches!(slot.state, State::Paused { until } if until <= now))
+            .filter(|slot| matches!(slot.state, State::Resting { until } if until <= now))
             .map(|slot| slot.service)
             .collect();
         for service in due {
@@ -351,7 +397,7 @@ impl Plan {
         let stage = |number| {
             self.slots
                 .iter()
-                .filter(move |slot| slot.service.stage() == number)
+                .filter(move |slot| start_stage(slot.service) == number)
         };
         if stage(0).all(|slot| slot.state == State::Waiting) {
             return self.start_stage(0, now, actions);
@@ -369,7 +415,10 @@ impl Plan {
     }
 
     fn start_stage(&mut self, stage: u32, now: Now, actions: &mut Vec<Action>) {
-        let of_stage = self.slots.iter().filter(|slot| slot.service.stage() == stage);
+        let of_stage = self
+            .slots
+            .iter()
+            .filter(|slot| start_stage(slot.service) == stage);
         for service in of_stage.map(|slot| slot.service).collect::<Vec<_>>() {
             self.start(service, now, actions);
         }
@@ -393,17 +442,17 @@ impl Plan {
             )
         };
         let alive = self.slots.iter().filter(is_alive);
-        let group = alive.map(|slot| slot.service.stop_stage()).min();
+        let group = alive.map(|slot| stop_stage(slot.service)).min();
         for slot in &mut self.slots {
             let needed =
-                outcome == Outcome::Stopped && group.is_some_and(|group| slot.service.stop_stage() > group);
+                outcome == Outcome::Stopped && group.is_some_and(|group| stop_stage(slot.service) > group);
             match slot.state {
-                State::Paused { until } if needed && until <= now => {
+                State::Resting { until } if needed && until <= now => {
                     slot.state = State::Starting { since: now };
                     actions.push(Action::Start(slot.service));
                 }
-                State::Paused { .. } if needed => {}
-                State::Paused { .. } | State::Waiting => slot.state = State::Stopped,
+                State::Resting { .. } if needed => {}
+                State::Resting { .. } | State::Waiting => slot.state = State::Stopped,
                 _ => {}
             }
         }
@@ -415,7 +464,7 @@ impl Plan {
         for slot in self
             .slots
             .iter_mut()
-            .filter(|slot| slot.service.stop_stage() == group)
+            .filter(|slot| stop_stage(slot.service) == group)
         {
             match &mut slot.state {
                 State::Starting { .. } | State::Ready { .. } => {

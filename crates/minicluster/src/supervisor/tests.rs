@@ -2,9 +2,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use config::{Flag, Settings, Sources};
+use run::{RunFolder, Service};
 
-use super::{Event, Service, Supervisor};
-use crate::run_folder::RunFolder;
+use super::{Event, Supervisor};
 
 fn settings(data: &std::path::Path) -> Settings {
     let flag = Flag {
@@ -31,10 +31,11 @@ async fn a_disk_that_takes_no_record_does_not_end_the_supervisor() {
         Supervisor::new(settings, run, PathBuf::from("/bin/sh"), flags, String::new()).expect("room");
     std::fs::remove_file(&record).expect("it was written");
     std::fs::create_dir(&record).expect("room");
-    // The second start is written down, and can't be.
+    // What happens is written down, and can't be.
+    assert_eq!(supervisor.take(Event::Begin), None);
     assert_eq!(supervisor.start(Service::Etl), None::<Event>);
     assert_eq!(supervisor.start(Service::Etl), None::<Event>);
-    assert_eq!(supervisor.record.restarts["etl"], 1);
+    assert_eq!(supervisor.record.services[&Service::Etl].restarts, 1);
 }
 
 #[tokio::test]

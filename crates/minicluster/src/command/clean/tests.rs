@@ -4,10 +4,9 @@ use clap::{Args, FromArgMatches};
 use config::{Flag, Settings, Sources};
 use disk::RealDisk;
 use lake::Locks;
+use run::{RunFolder, Service};
 
 use super::{Options, lake_options, run, state_folder};
-use crate::run_folder::RunFolder;
-use crate::supervisor::Service;
 
 fn options(line: &[&str]) -> Options {
     let command = Options::augment_args(clap::Command::new("clean").no_binary_name(true));
@@ -88,7 +87,7 @@ async fn nothing_goes_without_a_choice_a_yes_or_while_something_runs() {
     assert_eq!(refused(&["--brokers", "--yes"]).await.0, code(5));
     drop(supervisor);
 
-    folder.record_service(Service::Etl).expect("room");
+    folder.record_service(Service::Etl, None, None).expect("room");
     let (conflict, message) = refused(&["--brokers", "--yes"]).await;
     assert_eq!(conflict, code(5));
     assert!(message.contains("etl (pid"), "{message}");

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use super::{Action, Event, Exit, Outcome, Plan};
+use run::{EventKind, Service};
+
+use super::{Action, Event, Exit, Outcome, Plan, Report};
 use crate::supervisor::patience::Patience;
-use crate::supervisor::service::Service;
 
 const BROKERS: [Service; 2] = [Service::Broker(1), Service::Broker(2)];
 const ALL: [Service; 4] = [
@@ -23,7 +24,7 @@ fn died(code: Option<u8>) -> Exit {
 }
 
 fn stopping() -> Action {
-    Action::Report("stopping".to_owned())
+    Report::of_all(EventKind::Stopping, "stopping")
 }
 
 fn running() -> Plan {
@@ -113,7 +114,11 @@ fn what_does_not_stop_is_killed_in_its_turn() {
     assert_eq!(
         plan.on(Event::Exited(Service::Generator, died(None)), s(40)),
         [
-            Action::Report("generator had to be killed".to_owned()),
+            Report::of(
+                Service::Generator,
+                EventKind::Stopped,
+                "generator had to be killed".to_owned()
+            ),
             Action::Terminate(Service::Etl)
         ]
     );
@@ -122,14 +127,17 @@ fn what_does_not_stop_is_killed_in_its_turn() {
 #[test]
 fn a_second_ctrl_c_kills_everything_at_once() {
     let mut plan = running();
-    let line = "stopping; once more to kill everything at once".to_owned();
+    let line = "stopping; once more to kill everything at once";
     assert_eq!(
         plan.on(Event::Interrupted, s(10)),
-        [Action::Report(line), Action::Terminate(Service::Generator)]
+        [
+            Report::of_all(EventKind::Stopping, line),
+            Action::Terminate(Service::Generator)
+        ]
     );
     // The same request, once to the process and once to its group.
     assert_eq!(plan.on(Event::Interrupted, s(10)), []);
-    let mut wanted = vec![Action::Report("killing everything".to_owned())];
+    let mut wanted = vec![Report::of_all(EventKind::Stopping, "killing everything")];
     wanted.extend(ALL.map(Action::Kill));
     assert_eq!(plan.on(Event::Interrupted, s(11)), wanted);
     for service in ALL {
@@ -144,8 +152,11 @@ fn a_second_down_does_not_turn_a_graceful_stop_into_a_kill() {
     plan.on(Event::StopRequested, s(10));
     assert_eq!(plan.on(Event::StopRequested, s(15)), []);
     // Nor does the first Ctrl-C after it, which says how to insist.
-    let line = "stopping already; once more to kill everything at once".to_owned();
-    assert_eq!(plan.on(Event::Interrupted, s(16)), [Action::Report(line)]);
+    let line = "stopping already; once more to kill everything at once";
+    assert_eq!(
+        plan.on(Event::Interrupted, s(16)),
+        [Report::of_all(EventKind::Note, line)]
+    );
     let actions = plan.on(Event::Interrupted, s(17));
     assert_eq!(actions[1..], ALL.map(Action::Kill));
 }
@@ -173,10 +184,14 @@ fn the_pause_doubles_until_the_service_lives_long_enough() {
         let again = Duration::from_millis(pause_ms);
         assert_eq!(
             actions,
-            [Action::Report(format!(
-                "etl died: killed by SIGKILL; starting again in {} s",
-                again.as_secs_f64()
-            ))]
+            [Report::of(
+                Service::Etl,
+                EventKind::Died,
+                format!(
+                    "etl died: killed by SIGKILL; starting again in {} s",
+                    again.as_secs_f64()
+                )
+            )]
         );
         now += again;
         assert_eq!(plan.deadline(), Some(now));

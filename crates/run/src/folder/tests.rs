@@ -2,6 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 
 use super::RunFolder;
+use crate::error::RunError;
+use crate::process::Process;
+use crate::service::Service;
 
 /// A fresh data folder; it goes with the first of the two.
 fn folder() -> (tempfile::TempDir, RunFolder) {
@@ -43,8 +46,40 @@ fn a_secret_that_is_empty_or_cut_is_refused() {
         std::fs::write(run.run.join("cluster-secret"), text).expect("room");
         let message = run.secret().expect_err("it is no secret").to_string();
         assert!(
-            message.contains("cluster-secret is damaged: remove it"),
+            message.contains("cluster-secret is damaged (not 32 bytes in base64): remove it"),
             "{message}"
         );
     }
+}
+
+#[test]
+fn a_service_records_itself_once_and_only_under_its_supervisor() {
+    let (_data, run) = folder();
+    assert_eq!(run.running_services().expect("readable"), []);
+    // Our own id is not our parent's.
+    let stranger = std::process::id();
+    let refused = run.record_service(Service::Etl, Some(stranger), None);
+    assert!(
+        matches!(refused, Err(RunError::SupervisorGone { supervisor, .. }) if supervisor == stranger),
+        "{refused:?}"
+    );
+    assert_eq!(run.running_services().expect("readable"), []);
+
+    let api = "127.0.0.1:1".parse().ok();
+    run.record_service(Service::Etl, None, api).expect("room");
+    let again = run.record_service(Service::Etl, None, None);
+    assert!(matches!(again, Err(RunError::ServiceRuns { .. })), "{again:?}");
+    let running = run.running_services().expect("readable");
+    let [(Service::Etl, record)] = running.as_slice() else {
+        panic!("{running:?}");
+    };
+    assert_eq!(record.api, api);
+    assert_eq!(record.process, Process::current().expect("/proc is there"));
+}
+
+#[test]
+fn a_record_that_a_power_loss_emptied_is_none() {
+    let (_data, run) = folder();
+    std::fs::write(run.run.join("supervisor.json"), "").expect("room");
+    assert_eq!(run.running_supervisor().expect("readable"), None);
 }
