@@ -31,8 +31,18 @@ mod clock;
 mod counts;
 mod error;
 mod event;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the engine that drives the models is next")
+)]
+mod format;
 mod iot;
 mod malformed;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the engine that drives the models is next")
+)]
+mod model;
 mod plan;
 mod progress;
 mod random;
@@ -47,6 +57,8 @@ mod workers;
 
 pub use counts::{Counts, MalformedKind};
 pub use error::GeneratorError;
+pub use format::Format;
+pub use model::Curve;
 pub use progress::{Progress, Summary, TopicProgress};
 pub use run::run;
 pub use settings::{Faults, Settings, StreamKind, StreamSettings};

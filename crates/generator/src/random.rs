@@ -10,21 +10,36 @@ pub(crate) enum Purpose {
     Content = 2,
     Visitor = 3,
     Device = 4,
+    /// A lane of a stream, in one run.
+    Lane = 5,
+    /// A user, in all runs.
+    User = 6,
+    /// The weather at a site, in all runs.
+    Site = 7,
+    /// How well a site is reached by radio, in all runs.
+    Reception = 8,
 }
 
-/// Numbers for one thing: a sequence, a visitor, a device.
+/// Numbers for one thing: a lane, a user, a device.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(Lcg128Xsl64);
+pub(crate) struct Random {
+    generator: Lcg128Xsl64,
+    /// Normal numbers are made in pairs.
+    spare: Option<f64>,
+}
 
 impl Random {
     /// `root` stands for the run and its stream, `of` for the thing.
     pub(crate) fn new(root: u128, purpose: Purpose, of: u64) -> Self {
         let state = mix(root ^ (u128::from(of) << 8) ^ purpose as u128);
-        Self(Lcg128Xsl64::new(state, root))
+        Self {
+            generator: Lcg128Xsl64::new(state, root),
+            spare: None,
+        }
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0.next_u64()
+        self.generator.next_u64()
     }
 
     /// From 0 to 1, 1 excluded, 53 bits.
@@ -42,9 +57,35 @@ impl Random {
         from.get(self.below(from.len() as u64) as usize)
     }
 
-    /// About normal: mean 0, deviation 1, never beyond 6.
+    /// Normal: mean 0, deviation 1 (Marsaglia's polar method).
     pub(crate) fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                let scale = libm::sqrt(-2.0 * libm::log(square) / square);
+                self.spare = Some(y * scale);
+                return x * scale;
+            }
+        }
+    }
+
+    /// Exponential with mean 1.
+    pub(crate) fn exponential(&mut self) -> f64 {
+        -libm::log(1.0 - self.unit())
+    }
+
+    /// Log-normal: `sigma` is the deviation of its logarithm.
+    pub(crate) fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
+        median * libm::exp(sigma * self.normal())
+    }
+
+    /// 128 random bits.
+    pub(crate) fn wide(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
     }
 }
 
@@ -55,7 +96,8 @@ pub(crate) fn mix(value: u128) -> u128 {
     (u128::from(splitmix(high ^ low.rotate_left(32))) << 64) | u128::from(high)
 }
 
-fn splitmix(value: u64) -> u64 {
+/// Spreads the bits of a number over all of it (the finalizer of SplitMix).
+pub(crate) fn splitmix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

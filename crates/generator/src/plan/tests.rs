@@ -43,7 +43,7 @@ fn a_seed_makes_these_very_bytes() {
     assert_eq!(String::from_utf8_lossy(&iot.key), "device-00017");
     assert_eq!(
         text(&iot),
-        r#"{"device_id":"device-00017","site":"site-000","temp_c":20.41,"humidity":64.9,"battery":16,"signal_strength":-56,"ts":"2026-01-01T00:00:10.113Z"}"#
+        r#"{"device_id":"device-00017","site":"site-000","temp_c":20.01,"humidity":64.5,"battery":88,"signal_strength":-57,"ts":"2026-01-01T00:00:10.113Z"}"#
     );
 }
 
