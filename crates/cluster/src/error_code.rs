@@ -36,12 +36,16 @@ codes! {
     UnknownServerError = -1,
     /// No topic of this name.
     UnknownTopicOrPartition = 3,
+    /// This broker doesn't lead the partition, or may not know that it does no longer. Retriable.
+    NotLeaderOrFollower = 6,
     /// No answer in time. Retriable.
     RequestTimedOut = 7,
     /// The connection to the controller broke. Retriable.
     NetworkException = 13,
     /// A name that no topic can have.
     InvalidTopicException = 17,
+    /// Fewer replicas are in sync than `min.insync.replicas` says. Retriable.
+    NotEnoughReplicas = 19,
     /// The name is taken.
     TopicAlreadyExists = 36,
     /// A number of partitions that no topic can have.

@@ -46,6 +46,8 @@ mod errands;
 mod error;
 mod error_code;
 mod event;
+mod follower;
+mod leader;
 mod leaders;
 mod links;
 mod membership;
@@ -71,6 +73,8 @@ pub use alter_configs::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigCha
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
 pub use event::{Action, Event, MetadataChange, Replica, Token};
+pub use follower::truncate_to;
+pub use leader::{Alteration, InSync, Leader, Limits};
 pub use metadata::{Broker, Controller, Metadata, Partition, Topic};
 pub use node::Node;
 #[cfg(feature = "deliberate-bugs")]
