@@ -155,6 +155,13 @@ fn own(node: &cluster::Options, serving: &Serving) -> Vec<BrokerSetting> {
             T::Long,
             "How often old segments are looked for.",
         ),
+        set(
+            "replica.lag.time.max.ms",
+            number(serving.replica_max_lag.as_millis()),
+            number(defaults.replica_max_lag.as_millis()).into(),
+            T::Long,
+            "A follower that hasn't had all records for so long is in sync no longer.",
+        ),
         set("node.id", id, "-1".into(), T::Int, "This broker's id."),
         set(
             "num.partitions",

@@ -1,17 +1,16 @@
 //! Runs the node's actions on the logs, and the clients' requests on both.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use cluster::{
     Action, ControllerReply, ControllerRequest, Event, Metadata, MetadataChange, Millis, Node, Options, Token,
 };
 use disk::Disk;
+use kafka_protocol::ResponseError;
 use log::Trust;
 
-use crate::fetch_waits::FetchWaits;
 use crate::flusher::Flusher;
 use crate::folder::{Folder, Left};
-use crate::handlers::init_producer_id::ProducerIds;
 use crate::peer_wire::{self, PeerFrame};
 use crate::peers::Peers;
 use crate::quorum_store::{PersistError, QuorumStore};
@@ -20,16 +19,23 @@ use crate::{BrokerError, Clock, ExecutorOptions, Input, Output, Serving};
 
 mod asked;
 mod clients;
+mod replication;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use asked::Asked;
+use replication::{Replication, finish_produce};
+use waits::Waits;
 
 /// A source of random numbers.
 pub type Random = Box<dyn FnMut() -> u128 + Send>;
 
 /// How often replicas that are offline are opened again.
 const REOPEN: Millis = Millis(5_000);
+
+/// How often the high watermarks are noted (Kafka's `replica.high.watermark.checkpoint.interval.ms`).
+const CHECKPOINT: Millis = Millis(5_000);
 
 /// How often it is said that there is no space for the metadata log; it is tried with every tick.
 const SPACE_WARNING: Millis = Millis(60_000);
@@ -48,14 +54,10 @@ pub struct Executor<D: Disk> {
     replicas: Replicas<D>,
     peers: Peers,
     flusher: Flusher<D>,
-    fetches: FetchWaits,
-    /// Requests that wait for the controller.
-    asked: BTreeMap<Token, Asked>,
-    last_token: u64,
-    producer_ids: ProducerIds,
+    replication: Replication,
+    waits: Waits,
     schedule: Schedule,
     random: Random,
-    now: Millis,
 }
 
 /// What stays the same while the broker runs.
@@ -68,6 +70,9 @@ struct Settings {
 
 /// What is done from time to time.
 struct Schedule {
+    /// The time of the last input.
+    now: Millis,
+    checkpoint: Millis,
     retention: Millis,
     reopen: Millis,
     /// When it is said again that there is no space for the metadata log.
@@ -103,7 +108,7 @@ impl<D: Disk> Executor<D> {
         let first_correlation_id = (random() & 0x7fff_ffff) as i32;
         let retention = now.monotonic.plus(millis(serving.retention_check));
         Ok(Self {
-            replicas: Replicas::new(&folder, left, serving.clone()),
+            replicas: Replicas::new(node_options.id, &folder, left, serving.clone())?,
             settings: Settings {
                 node: node_options,
                 serving,
@@ -116,26 +121,25 @@ impl<D: Disk> Executor<D> {
             quorum,
             peers: Peers::new(first_correlation_id),
             flusher: Flusher::new(),
-            fetches: FetchWaits::default(),
-            asked: BTreeMap::new(),
-            last_token: 0,
-            producer_ids: ProducerIds::default(),
+            replication: Replication::default(),
+            waits: Waits::default(),
             schedule: Schedule {
+                now: now.monotonic,
+                checkpoint: now.monotonic.plus(CHECKPOINT),
                 retention,
                 reopen: now.monotonic.plus(REOPEN),
                 space_warning: Millis(0),
             },
             random,
-            now: now.monotonic,
         })
     }
 
     /// Takes note of what happened and says what is to be done. After [`Output::Stop`] it must not be
     /// called again.
     pub fn on(&mut self, input: Input, now: Clock) -> Vec<Output> {
-        self.now = now.monotonic;
+        self.schedule.now = now.monotonic;
         let mut out = Vec::new();
-        if self.replicas.open_more(self.node.metadata(), now.wall) && self.node.is_ready() {
+        if self.replicas.open_more(self.node.metadata(), now) && self.node.is_ready() {
             self.note_boot();
         }
         match input {
@@ -151,10 +155,12 @@ impl<D: Disk> Executor<D> {
             Input::PeerConnected(peer) => {
                 self.peers.on_connected(peer);
                 self.tell(Event::PeerConnected(peer), now, &mut out);
+                self.fetch_from_leaders(now, &mut out);
             }
             Input::PeerLost(peer) => {
                 // What it had asked is of the past: a new process would mistake the answers.
-                self.asked.retain(|_, asked| !asked.is_of_peer(peer));
+                self.waits.asked.retain(|_, asked| !asked.is_of_peer(peer));
+                self.replication.on_peer_lost(peer);
                 for (token, reply) in self.peers.on_lost(peer) {
                     self.tell(Event::PeerReply { token, reply }, now, &mut out);
                 }
@@ -165,9 +171,14 @@ impl<D: Disk> Executor<D> {
                 Err(e) => tracing::warn!(broker = from.0, "{e}"),
             },
         }
-        for fetch in self.fetches.expired(now.monotonic) {
+        for fetch in self.waits.fetches.expired(now.monotonic) {
             self.finish_fetch(fetch, &mut out);
         }
+        for mut produce in self.waits.produces.expired(now.monotonic) {
+            produce.what.fail(ResponseError::RequestTimedOut.code(), |_| true);
+            finish_produce(produce, &mut out);
+        }
+        self.answer_overdue(now, &mut out);
         out
     }
 
@@ -176,16 +187,17 @@ impl<D: Disk> Executor<D> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
         if self.replicas.has_unopened() {
-            return Some(self.now);
+            return Some(self.schedule.now);
         }
-        self.fetches.next_deadline()
+        let deadlines = [self.waits.next_deadline(), self.replication.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether this process is registered, counts as alive, and knows that it does: it takes writes for
     /// the partitions that it leads.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.node.is_ready() && self.node.has_session(self.now)
+        self.node.is_ready() && self.node.has_session(self.schedule.now)
     }
 
     /// The committed metadata.
@@ -218,7 +230,7 @@ impl<D: Disk> Executor<D> {
     /// Limits the bytes of records in Fetch responses that are given out from now on; each Fetch gets its
     /// first batch even so. For a caller that knows how much clients haven't taken yet.
     pub fn limit_fetches(&mut self, bytes: usize) {
-        self.fetches.room = Some(bytes);
+        self.waits.fetch_room = Some(bytes);
     }
 
     /// Tells the controller that this broker wants to stop; [`Executor::may_shut_down`] says when its
@@ -238,8 +250,10 @@ impl<D: Disk> Executor<D> {
     ///
     /// # Errors
     /// If the disk fails; the folder counts as not closed then.
-    pub fn close(self) -> Result<(), BrokerError> {
+    pub fn close(mut self) -> Result<(), BrokerError> {
         let path = self.folder.path().to_owned();
+        self.replicas
+            .note_high_watermarks(&self.folder, self.node.metadata())?;
         let sound = self.replicas.are_sound();
         let closed = self.replicas.close();
         closed.map_err(|e| match e {
@@ -265,8 +279,19 @@ impl<D: Disk> Executor<D> {
         self.replicas.finish_flushes(self.flusher.take_done());
         if now.monotonic >= self.schedule.reopen {
             self.schedule.reopen = now.monotonic.plus(REOPEN);
-            self.replicas.reopen(self.node.metadata(), now.wall);
+            self.replicas.reopen(self.node.metadata(), now);
         }
+        if now.monotonic >= self.schedule.checkpoint {
+            self.schedule.checkpoint = now.monotonic.plus(CHECKPOINT);
+            // Nothing is lost but time: what is committed is learnt again.
+            if let Err(e) = self
+                .replicas
+                .note_high_watermarks(&self.folder, self.node.metadata())
+            {
+                tracing::warn!("the high watermarks could not be noted: {e}");
+            }
+        }
+        self.fetch_from_leaders(now, out);
         if now.monotonic >= self.schedule.retention {
             self.schedule.retention = now.monotonic.plus(millis(self.settings.serving.retention_check));
             self.replicas.maintain(now.wall);
@@ -281,14 +306,21 @@ impl<D: Disk> Executor<D> {
                 kind,
                 request,
             } => {
-                let token = self.token(Asked::Peer {
+                let token = self.waits.token(Asked::Peer {
                     from,
                     correlation_id,
                     kind,
                 });
                 self.tell(Event::PeerRequest { from, token, request }, now, out);
             }
+            PeerFrame::Fetch {
+                correlation_id,
+                request,
+            } => self.on_follower_fetch(from, correlation_id, request, now, out),
             PeerFrame::Response { correlation_id, body } => {
+                if self.on_fetched(from, correlation_id, body.clone(), now, out) {
+                    return;
+                }
                 let Some((token, kind)) = self.peers.on_response(from, correlation_id) else {
                     return;
                 };
@@ -303,15 +335,8 @@ impl<D: Disk> Executor<D> {
 
     /// Asks the controller on behalf of a client.
     fn ask(&mut self, request: ControllerRequest, asked: Asked, now: Clock, out: &mut Vec<Output>) {
-        let token = self.token(asked);
+        let token = self.waits.token(asked);
         self.tell(Event::Request { token, request }, now, out);
-    }
-
-    fn token(&mut self, asked: Asked) -> Token {
-        self.last_token += 1;
-        let token = Token(self.last_token);
-        self.asked.insert(token, asked);
-        token
     }
 
     /// Tells the node, and does what it wants.
@@ -417,21 +442,19 @@ impl<D: Disk> Executor<D> {
     }
 
     fn on_change(&mut self, change: &MetadataChange, now: Clock, out: &mut Vec<Output>) {
-        self.replicas.on_change(change, self.node.metadata(), now.wall);
+        self.replicas.on_change(change, self.node.metadata(), now);
         match change {
             MetadataChange::Fenced(false) => self.note_boot(),
             MetadataChange::DeleteReplica(replica)
             | MetadataChange::Resign { replica, .. }
             | MetadataChange::BecomeLeader { replica, .. } => {
-                for fetch in self.fetches.on_change((replica.topic_id, replica.partition)) {
-                    self.finish_fetch(fetch, out);
-                }
+                self.on_part_changed((replica.topic_id, replica.partition), now, out);
             }
             _ => {}
         }
     }
 }
 
-fn millis(duration: std::time::Duration) -> Millis {
+pub(crate) fn millis(duration: std::time::Duration) -> Millis {
     Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -37,25 +37,29 @@
 //! |---|---|
 //! | `executor` | the [`Executor`]: actions of the node, requests of clients |
 //! | `handlers` | one file for each Kafka API |
-//! | `replicas`, `topic_settings` | the partitions that this broker holds |
+//! | `replicas`, `replica`, `topic_settings` | the partitions that this broker holds |
 //! | `broker_settings` | its settings under Kafka's names |
-//! | `fetch_waits`, `flusher` | what takes longer than one input |
-//! | `folder`, `quorum_store` | the broker's folder, Raft's memory in it |
+//! | `purgatory`, `flusher` | what takes longer than one input |
+//! | `folder`, `quorum_store`, `high_watermarks` | the broker's folder, what stands in it besides records |
 //! | `wire`, `peer_wire`, `peers` | frames of clients, frames of brokers |
 //! | `shell` | sockets, threads, clocks |
 
 mod broker_settings;
 mod error;
 mod executor;
-mod fetch_waits;
+mod fetchers;
 mod flusher;
 mod folder;
 mod handlers;
+mod high_watermarks;
 mod input;
 mod options;
 mod peer_wire;
 mod peers;
+mod purgatory;
 mod quorum_store;
+mod refusal;
+mod replica;
 mod replicas;
 #[cfg(test)]
 mod samples;

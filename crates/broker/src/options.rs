@@ -37,6 +37,8 @@ pub struct Serving {
     pub fetch_max_wait: Duration,
     /// `log.retention.check.interval.ms`: how often old segments are looked for.
     pub retention_check: Duration,
+    /// `replica.lag.time.max.ms`: a follower that hasn't had all records for so long is in sync no longer.
+    pub replica_max_lag: Duration,
 }
 
 impl Default for Serving {
@@ -48,6 +50,7 @@ impl Default for Serving {
             fetch_max_bytes: 57_671_680,
             fetch_max_wait: Duration::from_secs(60),
             retention_check: Duration::from_secs(300),
+            replica_max_lag: Duration::from_secs(10),
         }
     }
 }

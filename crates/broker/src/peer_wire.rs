@@ -1,8 +1,9 @@
 //! Frames between brokers.
 //!
 //! The first byte tells requests from responses; then come Kafka's own headers. Registration,
-//! heartbeats and blocks of producer ids are Kafka's APIs (62, 63, 67). What Kafka has no API for goes
-//! under private keys: Raft's messages, and the requests that a broker forwards to the controller.
+//! heartbeats, blocks of producer ids and the fetches of followers are Kafka's APIs (62, 63, 67, 1). What
+//! Kafka has no API for goes under private keys: Raft's messages, and the requests that a broker forwards
+//! to the controller.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use cluster::{
@@ -11,8 +12,8 @@ use cluster::{
 use kafka_protocol::messages::broker_registration_request::Listener as WireListener;
 use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, ApiKey, BrokerHeartbeatRequest,
-    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, RequestHeader,
-    ResponseHeader,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, FetchRequest,
+    FetchResponse, RequestHeader, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use record::{BrokerEpoch, BrokerId, ProducerId};
@@ -32,6 +33,8 @@ const PRIVATE_VERSION: i16 = 0;
 const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 1;
 const ALLOCATE_VERSION: i16 = 0;
+/// Topics by id, and the follower with its broker epoch.
+pub(crate) const FETCH_VERSION: i16 = 17;
 const REQUEST_HEADER: i16 = 2;
 const RESPONSE_HEADER: i16 = 1;
 /// A tagged field of ours: the text of a refusal, which Kafka's responses have no place for.
@@ -47,6 +50,11 @@ pub(crate) enum PeerFrame {
         correlation_id: i32,
         kind: AskKind,
         request: ControllerRequest,
+    },
+    /// What a follower asks its leader for.
+    Fetch {
+        correlation_id: i32,
+        request: FetchRequest,
     },
     /// The answer to the request of this correlation id; its kind must be known to read it.
     Response { correlation_id: i32, body: Bytes },
@@ -128,6 +136,29 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
     out.freeze()
 }
 
+/// The frame of a follower's Fetch.
+pub(crate) fn encode_fetch(correlation_id: i32, request: &FetchRequest) -> Bytes {
+    let mut out = request_head(ApiKey::Fetch as i16, FETCH_VERSION, correlation_id, 256);
+    request
+        .encode(&mut out, FETCH_VERSION)
+        .expect("the fields that are set exist in this version");
+    out.freeze()
+}
+
+/// The frame of the answer to a follower.
+pub(crate) fn encode_fetched(correlation_id: i32, response: &FetchResponse) -> Bytes {
+    let mut out = response_head(correlation_id);
+    response
+        .encode(&mut out, FETCH_VERSION)
+        .expect("the fields that are set exist in this version");
+    out.freeze()
+}
+
+/// Reads the body of the answer to a follower.
+pub(crate) fn decode_fetched(mut body: Bytes) -> Result<FetchResponse, PeerWireError> {
+    FetchResponse::decode(&mut body, FETCH_VERSION).map_err(unreadable)
+}
+
 /// The frame of a response; a refusal in place of one that is longer than any frame may be.
 pub(crate) fn encode_response(correlation_id: i32, kind: AskKind, reply: &ControllerReply) -> Bytes {
     let frame = encode_any_response(correlation_id, kind, reply);
@@ -145,12 +176,7 @@ pub(crate) fn too_long() -> ControllerReply {
 
 fn encode_any_response(correlation_id: i32, kind: AskKind, reply: &ControllerReply) -> Bytes {
     let (_, version) = kind.key_and_version();
-    let mut out = BytesMut::with_capacity(64);
-    out.put_u8(RESPONSE);
-    ResponseHeader::default()
-        .with_correlation_id(correlation_id)
-        .encode(&mut out, RESPONSE_HEADER)
-        .expect("a header without tagged fields");
+    let mut out = response_head(correlation_id);
     let (code, message) = match reply {
         ControllerReply::Refused(refusal) => (refusal.code.code(), Some(refusal.message.as_str())),
         _ => (0, None),
@@ -231,6 +257,13 @@ fn decode_request(mut frame: Bytes) -> Result<PeerFrame, PeerWireError> {
         return PeerMessage::decode(frame)
             .map(PeerFrame::Raft)
             .map_err(unreadable);
+    }
+    if (key, version) == (ApiKey::Fetch as i16, FETCH_VERSION) {
+        let request = FetchRequest::decode(&mut frame, version).map_err(unreadable)?;
+        return Ok(PeerFrame::Fetch {
+            correlation_id: header.correlation_id,
+            request,
+        });
     }
     let kinds = [
         AskKind::Registration,
@@ -315,6 +348,16 @@ fn request_head(key: i16, version: i16, correlation_id: i32, room: usize) -> Byt
         .with_request_api_version(version)
         .with_correlation_id(correlation_id)
         .encode(&mut out, REQUEST_HEADER)
+        .expect("a header without tagged fields");
+    out
+}
+
+fn response_head(correlation_id: i32) -> BytesMut {
+    let mut out = BytesMut::with_capacity(64);
+    out.put_u8(RESPONSE);
+    ResponseHeader::default()
+        .with_correlation_id(correlation_id)
+        .encode(&mut out, RESPONSE_HEADER)
         .expect("a header without tagged fields");
     out
 }

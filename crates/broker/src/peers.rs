@@ -53,18 +53,18 @@ impl Peers {
         self.connected.contains(&peer)
     }
 
+    /// A correlation id that nobody else has.
+    pub(crate) fn next_correlation_id(&mut self) -> i32 {
+        self.last_correlation_id = self.last_correlation_id.wrapping_add(1);
+        self.last_correlation_id
+    }
+
     /// Takes note of a question; gives the correlation id for its frame.
     pub(crate) fn on_ask(&mut self, to: BrokerId, token: Token, request: &ControllerRequest) -> i32 {
-        self.last_correlation_id = self.last_correlation_id.wrapping_add(1);
-        self.asks.insert(
-            self.last_correlation_id,
-            Ask {
-                to,
-                token,
-                kind: AskKind::of(request),
-            },
-        );
-        self.last_correlation_id
+        let kind = AskKind::of(request);
+        let correlation_id = self.next_correlation_id();
+        self.asks.insert(correlation_id, Ask { to, token, kind });
+        correlation_id
     }
 
     /// What a response of `from` answers; `None` for one that nobody waits for.

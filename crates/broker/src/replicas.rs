@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cluster::{Metadata, MetadataChange, Topic};
+use cluster::{InSync, Metadata, MetadataChange, Topic};
 use disk::{Disk, Kind};
 use kafka_protocol::ResponseError;
-use log::{AppendError, Appended, InvalidRecord, LogError, Options, Partition, ReadError, Trust};
-use record::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
+use log::{LogError, Options, Partition, Trust};
+use record::{BrokerEpoch, BrokerId, Offset, PartitionIndex, Timestamp, TopicId};
 
 use crate::flusher::{Done, Job};
 use crate::folder::{Folder, Left};
+use crate::high_watermarks::HighWatermarks;
 use crate::quorum_store::METADATA_LOG;
-use crate::{Serving, topic_settings};
+use crate::refusal::Refusal;
+use crate::replica::{Advance, Assigned, Mandate, Replica, State};
+use crate::{BrokerError, Clock, Serving, topic_settings};
 
 /// Partitions that are opened for one input. Each is some fsyncs, or a scan of its newest segment; a
 /// broker that does this for hundreds in one go is silent for so long that others think it dead.
@@ -21,28 +24,16 @@ const OPENED_AT_ONCE: usize = 8;
 /// One partition of one topic.
 pub(crate) type Key = (TopicId, PartitionIndex);
 
-/// One partition that this broker holds.
-pub(crate) struct Replica<D: Disk> {
-    dir: PathBuf,
-    state: State<D>,
-    /// Tells this opening of the files from others.
-    opened: u64,
-    /// Under which epoch this broker leads it, while it does.
-    leading: Option<LeaderEpoch>,
-}
-
-enum State<D: Disk> {
-    Online(Box<Partition<D>>),
-    /// The files can't be used; why.
-    Offline(String),
-}
-
 /// All partitions that this broker holds.
 pub(crate) struct Replicas<D: Disk> {
+    /// This process.
+    me: InSync,
     disk: D,
     folder: PathBuf,
     left: Left,
     serving: Serving,
+    /// As they stand in the checkpoint.
+    high_watermarks: HighWatermarks,
     replicas: BTreeMap<Key, Replica<D>>,
     last_opened: u64,
     /// Partitions that are to be opened by later inputs, and how many more this one may open.
@@ -55,74 +46,54 @@ pub(crate) struct Replicas<D: Disk> {
     reopened: bool,
 }
 
-/// Why a request to a partition is refused: Kafka's error, and what else is to be said.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Refusal {
-    pub(crate) error: ResponseError,
-    pub(crate) message: Option<String>,
-}
-
-impl From<ResponseError> for Refusal {
-    fn from(error: ResponseError) -> Self {
-        Self { error, message: None }
-    }
-}
-
-impl Refusal {
-    pub(crate) fn new(error: ResponseError, message: impl Into<String>) -> Self {
-        Self {
-            error,
-            message: Some(message.into()),
-        }
-    }
-}
-
 impl<D: Disk> Replicas<D> {
-    pub(crate) fn new(folder: &Folder<D>, left: Left, serving: Serving) -> Self {
+    /// None yet; the committed metadata says which.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub(crate) fn new(
+        me: BrokerId,
+        folder: &Folder<D>,
+        left: Left,
+        serving: Serving,
+    ) -> Result<Self, BrokerError> {
         let (disk, path) = (folder.disk().clone(), folder.path().to_owned());
         if let Err(e) = Partition::remove_deleted(&disk, &path) {
             tracing::warn!("what deleted topics have left could not be removed: {e}");
         }
-        Self {
+        Ok(Self {
+            me: InSync {
+                broker: me,
+                epoch: BrokerEpoch(-1),
+            },
             disk,
             folder: path,
             left,
             serving,
+            high_watermarks: HighWatermarks::read(folder)?,
             replicas: BTreeMap::new(),
             last_opened: 0,
             to_open: BTreeSet::new(),
             may_open: OPENED_AT_ONCE,
             failing: false,
             reopened: false,
-        }
+        })
     }
 
     /// Does what committed metadata asks for.
-    pub(crate) fn on_change(&mut self, change: &MetadataChange, metadata: &Metadata, now: Timestamp) {
+    pub(crate) fn on_change(&mut self, change: &MetadataChange, metadata: &Metadata, now: Clock) {
         match change {
-            MetadataChange::Registered { .. } => self.remove_left_over(metadata),
+            MetadataChange::Registered { broker_epoch } => {
+                self.me.epoch = *broker_epoch;
+                self.remove_left_over(metadata);
+            }
             MetadataChange::Fenced(_) => {}
             MetadataChange::CreateReplica(replica) => {
                 let key = (replica.topic_id, replica.partition);
                 if let Some(topic) = metadata.topics.get(&replica.topic_id)
                     && !self.replicas.contains_key(&key)
                 {
-                    let dir = self
-                        .folder
-                        .join(format!("{}-{}", replica.topic, replica.partition));
-                    let replica = if self.may_open > 0 && self.to_open.is_empty() {
-                        self.may_open -= 1;
-                        self.open(dir, topic, metadata, now, self.trust())
-                    } else {
-                        self.to_open.insert(key);
-                        Replica {
-                            dir,
-                            state: State::Offline("it is not opened yet".to_owned()),
-                            opened: 0,
-                            leading: None,
-                        }
-                    };
-                    self.replicas.insert(key, replica);
+                    self.create(key, topic, metadata, now);
                 }
             }
             MetadataChange::DeleteReplica(replica) => {
@@ -138,14 +109,22 @@ impl<D: Disk> Replicas<D> {
                 replica,
                 leader_epoch,
             } => {
-                if let Some(replica) = self.replicas.get_mut(&(replica.topic_id, replica.partition)) {
-                    replica.lead(*leader_epoch);
-                }
+                let key = (replica.topic_id, replica.partition);
+                self.assign(key, Assigned::Leader(*leader_epoch), metadata, now);
             }
-            MetadataChange::Resign { replica, .. } => {
-                if let Some(replica) = self.replicas.get_mut(&(replica.topic_id, replica.partition)) {
-                    replica.leading = None;
-                }
+            MetadataChange::Resign {
+                replica,
+                leader_epoch,
+            } => {
+                let key = (replica.topic_id, replica.partition);
+                let leader = metadata
+                    .partition(key.0, key.1)
+                    .and_then(|partition| partition.leader);
+                let assigned = leader.map_or(Assigned::Nobody, |leader| Assigned::Follower {
+                    leader,
+                    epoch: *leader_epoch,
+                });
+                self.assign(key, assigned, metadata, now);
             }
             MetadataChange::ConfigChanged { topic_id } => {
                 if let Some(topic) = metadata.topics.get(topic_id) {
@@ -155,8 +134,40 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
+    fn create(&mut self, key: Key, topic: &Topic, metadata: &Metadata, now: Clock) {
+        let dir = self.folder.join(format!("{}-{}", topic.name, key.1));
+        let replica = if self.may_open > 0 && self.to_open.is_empty() {
+            self.may_open -= 1;
+            self.open(key, dir, topic, metadata, now.wall, self.trust())
+        } else {
+            self.to_open.insert(key);
+            let state = State::Offline("it is not opened yet".to_owned());
+            let high_watermark = self.high_watermarks.of(&topic.name, key.1);
+            Replica::new(dir, state, 0, high_watermark)
+        };
+        self.replicas.insert(key, replica);
+    }
+
+    fn assign(&mut self, key: Key, assigned: Assigned, metadata: &Metadata, now: Clock) {
+        let Some(replica) = self.replicas.get_mut(&key) else {
+            return;
+        };
+        let topic = metadata.topics.get(&key.0);
+        if let (Some(topic), Some(partition)) = (topic, metadata.partition(key.0, key.1)) {
+            replica.assign(
+                assigned,
+                &Mandate {
+                    me: self.me,
+                    partition,
+                    limits: topic_settings::limits(topic, &self.serving),
+                    now: now.monotonic,
+                },
+            );
+        }
+    }
+
     /// Opens some of the partitions that wait for it, as a new input begins. Whether these were the last.
-    pub(crate) fn open_more(&mut self, metadata: &Metadata, now: Timestamp) -> bool {
+    pub(crate) fn open_more(&mut self, metadata: &Metadata, now: Clock) -> bool {
         self.may_open = OPENED_AT_ONCE;
         let waited = self.has_unopened();
         while self.may_open > 0
@@ -173,24 +184,55 @@ impl<D: Disk> Replicas<D> {
         !self.to_open.is_empty()
     }
 
-    /// Opens the files of a replica that has none open, and goes on leading it.
-    fn open_again(&mut self, key: Key, metadata: &Metadata, now: Timestamp, trust: Trust) {
+    /// Opens the files of a replica that has none open, and goes on with its part.
+    fn open_again(&mut self, key: Key, metadata: &Metadata, now: Clock, trust: Trust) {
         let Some(topic) = metadata.topics.get(&key.0) else {
             return;
         };
-        let Some(Replica { dir, leading, .. }) = self.replicas.remove(&key) else {
+        let Some(before) = self.replicas.remove(&key) else {
             return;
         };
-        let mut replica = self.open(dir, topic, metadata, now, trust);
-        if let Some(epoch) = leading {
-            replica.lead(epoch);
-        }
+        let assigned = before.assigned();
+        let mut replica = self.open(key, before.dir.clone(), topic, metadata, now.wall, trust);
+        let resumes = replica.resumes(&before);
         self.replicas.insert(key, replica);
+        if resumes {
+            self.assign(key, assigned, metadata, now);
+        }
+    }
+
+    /// The partition.
+    pub(crate) fn get(&self, key: Key) -> Option<&Replica<D>> {
+        self.replicas.get(&key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Replica<D>> {
+        self.replicas.get_mut(&key)
+    }
+
+    /// Takes over what the leader of a partition knows to be committed by now; says what is new.
+    pub(crate) fn advance(&mut self, key: Key) -> Option<Advance> {
+        self.replicas.get_mut(&key)?.advance()
+    }
+
+    /// Where the log of a partition begins; -1 where that isn't known.
+    pub(crate) fn start_of(&self, key: Key) -> Offset {
+        let log = self.replicas.get(&key).and_then(|replica| replica.log().ok());
+        log.map_or(Offset(-1), Partition::start_offset)
     }
 
     /// The partition, if this broker leads it and the client's knowledge of its epoch (-1 for none) is
     /// the same.
     pub(crate) fn leader(&mut self, key: Key, client_epoch: i32) -> Result<&mut Replica<D>, Refusal> {
+        let replica = self.readable(key, client_epoch)?;
+        match replica.assigned() {
+            Assigned::Leader(_) => Ok(replica),
+            Assigned::Nobody | Assigned::Follower { .. } => Err(ResponseError::NotLeaderOrFollower.into()),
+        }
+    }
+
+    /// The partition, if this broker leads or follows it under the epoch that the client knows.
+    pub(crate) fn readable(&mut self, key: Key, client_epoch: i32) -> Result<&mut Replica<D>, Refusal> {
         if self.to_open.contains(&key) {
             return Err(ResponseError::NotLeaderOrFollower.into());
         }
@@ -198,7 +240,10 @@ impl<D: Disk> Replicas<D> {
             .replicas
             .get_mut(&key)
             .ok_or(ResponseError::NotLeaderOrFollower)?;
-        let epoch = replica.leading.ok_or(ResponseError::NotLeaderOrFollower)?;
+        let epoch = replica
+            .assigned()
+            .epoch()
+            .ok_or(ResponseError::NotLeaderOrFollower)?;
         if client_epoch >= 0 && client_epoch < epoch.0 {
             return Err(ResponseError::FencedLeaderEpoch.into());
         }
@@ -206,6 +251,26 @@ impl<D: Disk> Replicas<D> {
             return Err(ResponseError::UnknownLeaderEpoch.into());
         }
         Ok(replica)
+    }
+
+    /// Notes in the checkpoint what is committed.
+    ///
+    /// # Errors
+    /// If the disk fails; the checkpoint is as before then.
+    pub(crate) fn note_high_watermarks(
+        &mut self,
+        folder: &Folder<D>,
+        metadata: &Metadata,
+    ) -> Result<(), BrokerError> {
+        let mut marks = HighWatermarks::default();
+        for ((id, index), replica) in &self.replicas {
+            if let Some(topic) = metadata.topics.get(id) {
+                marks.set(&topic.name, *index, replica.high_watermark());
+            }
+        }
+        marks.write(folder, &self.high_watermarks)?;
+        self.high_watermarks = marks;
+        Ok(())
     }
 
     /// Bytes of records of every partition whose files can be used.
@@ -231,11 +296,11 @@ impl<D: Disk> Replicas<D> {
     /// Removes old segments and forgets idle producers.
     pub(crate) fn maintain(&mut self, now: Timestamp) {
         for replica in self.replicas.values_mut() {
+            let up_to = replica.high_watermark();
             let State::Online(log) = &mut replica.state else {
                 continue;
             };
             log.expire_producers(now);
-            let up_to = log.end_offset();
             match log.apply_retention(now, up_to) {
                 Ok(0) => {}
                 Ok(bytes) => {
@@ -247,7 +312,7 @@ impl<D: Disk> Replicas<D> {
     }
 
     /// Opens again what went offline, so that a broker recovers by itself once its disk does.
-    pub(crate) fn reopen(&mut self, metadata: &Metadata, now: Timestamp) {
+    pub(crate) fn reopen(&mut self, metadata: &Metadata, now: Clock) {
         let offline: Vec<Key> = self
             .replicas
             .iter()
@@ -353,6 +418,7 @@ impl<D: Disk> Replicas<D> {
 
     fn open(
         &mut self,
+        key: Key,
         dir: PathBuf,
         topic: &Topic,
         metadata: &Metadata,
@@ -384,12 +450,8 @@ impl<D: Disk> Replicas<D> {
             }
         };
         self.last_opened += 1;
-        Replica {
-            dir,
-            state,
-            opened: self.last_opened,
-            leading: None,
-        }
+        let high_watermark = self.high_watermarks.of(&topic.name, key.1);
+        Replica::new(dir, state, self.last_opened, high_watermark)
     }
 
     fn remove(&self, dir: PathBuf) {
@@ -407,13 +469,15 @@ impl<D: Disk> Replicas<D> {
 
     fn configure(&mut self, topic: &Topic) {
         let options = topic_settings::log_options(topic, &self.serving);
+        let limits = topic_settings::limits(topic, &self.serving);
         for replica in self
             .replicas
             .range_mut((topic.id, PartitionIndex(0))..)
             .map_while(|(key, replica)| (key.0 == topic.id).then_some(replica))
         {
-            if let State::Online(log) = &mut replica.state {
-                log.set_options(options.clone());
+            replica.set_options(options.clone());
+            if let Some(leader) = replica.leader_mut() {
+                leader.set_limits(limits);
             }
         }
     }
@@ -454,120 +518,4 @@ impl<D: Disk> Replicas<D> {
             Err(e) => tracing::warn!(partition = %dir.display(), "left alone: {e}"),
         }
     }
-}
-
-impl<D: Disk> Replica<D> {
-    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
-        self.leading.unwrap_or(LeaderEpoch(-1))
-    }
-
-    /// Without replication everything that was appended is committed.
-    pub(crate) fn high_watermark(&self) -> Offset {
-        match &self.state {
-            State::Online(log) => log.end_offset(),
-            State::Offline(_) => Offset(-1),
-        }
-    }
-
-    /// The files, for reading.
-    pub(crate) fn log(&self) -> Result<&Partition<D>, Refusal> {
-        let reason = match &self.state {
-            State::Online(log) => match log.offline() {
-                None => return Ok(log),
-                Some(reason) => reason,
-            },
-            State::Offline(reason) => reason,
-        };
-        Err(Refusal::new(ResponseError::KafkaStorageError, reason))
-    }
-
-    /// Appends batches that clients may write.
-    pub(crate) fn append(&mut self, batches: &mut [u8], now: Timestamp) -> Result<Appended, Refusal> {
-        let epoch = self.leading.ok_or(ResponseError::NotLeaderOrFollower)?;
-        let log = match &mut self.state {
-            State::Online(log) => log,
-            State::Offline(reason) => {
-                return Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone()));
-            }
-        };
-        log.append_as_leader(batches, epoch, now)
-            .map_err(|e| append_refusal(&e))
-    }
-
-    /// Serves nothing below this offset any more, and gives the start offset, which is durable.
-    pub(crate) fn delete_records(&mut self, up_to: Offset) -> Result<Offset, Refusal> {
-        let log = match &mut self.state {
-            State::Online(log) => log,
-            State::Offline(reason) => {
-                return Err(Refusal::new(ResponseError::KafkaStorageError, reason.clone()));
-            }
-        };
-        log.set_start_offset(up_to)
-            .map_err(|e| Refusal::new(ResponseError::KafkaStorageError, e.to_string()))?;
-        Ok(log.start_offset())
-    }
-
-    fn lead(&mut self, epoch: LeaderEpoch) {
-        self.leading = Some(epoch);
-        let State::Online(log) = &mut self.state else {
-            return;
-        };
-        match log.begin_epoch(epoch) {
-            Ok(()) => {}
-            // Nothing is harmed, and what is there can be read: the first append notes the epoch.
-            Err(AppendError::DiskFull(e)) => {
-                tracing::warn!(partition = %self.dir.display(), "leader epoch {epoch} is not noted yet: {e}");
-            }
-            Err(e) => {
-                tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
-                self.state = State::Offline(e.to_string());
-            }
-        }
-    }
-
-    fn is_offline(&self) -> bool {
-        match &self.state {
-            State::Online(log) => log.offline().is_some(),
-            State::Offline(_) => true,
-        }
-    }
-
-    fn delete(self) {
-        if let State::Online(log) = self.state
-            && let Err(e) = log.delete()
-        {
-            tracing::warn!(partition = %self.dir.display(), "not deleted wholly, the next start tries again: {e}");
-        }
-    }
-}
-
-fn append_refusal(e: &AppendError) -> Refusal {
-    let error = match e {
-        AppendError::Corrupt(_) => ResponseError::CorruptMessage,
-        AppendError::InvalidRecord(InvalidRecord::Timestamp { .. }) => ResponseError::InvalidTimestamp,
-        AppendError::InvalidRecord(InvalidRecord::Other(_)) => ResponseError::InvalidRecord,
-        AppendError::UnsupportedCompression(_) => ResponseError::UnsupportedCompressionType,
-        AppendError::UnsupportedFormat(_) => ResponseError::UnsupportedForMessageFormat,
-        AppendError::MessageTooLarge { .. } => ResponseError::MessageTooLarge,
-        AppendError::RecordListTooLarge { .. } => ResponseError::RecordListTooLarge,
-        AppendError::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
-        AppendError::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
-        AppendError::StaleLeaderEpoch { .. } => ResponseError::NotLeaderOrFollower,
-        AppendError::TransactionsUnsupported => ResponseError::InvalidTxnState,
-        AppendError::UnexpectedOffset { .. } => ResponseError::UnknownServerError,
-        AppendError::DiskFull(_) | AppendError::Io(_) | AppendError::Offline(_) => {
-            ResponseError::KafkaStorageError
-        }
-    };
-    Refusal::new(error, e.to_string())
-}
-
-/// What a failed read means to a client.
-pub(crate) fn read_refusal(e: &ReadError) -> Refusal {
-    let error = match e {
-        ReadError::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
-        ReadError::Corrupt { .. } => ResponseError::CorruptMessage,
-        ReadError::Io(_) | ReadError::Offline(_) => ResponseError::KafkaStorageError,
-    };
-    Refusal::new(error, e.to_string())
 }

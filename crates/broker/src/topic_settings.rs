@@ -1,10 +1,11 @@
 //! What a topic's configuration means for its log and for what clients may write.
 
-use cluster::{Topic, topic_config};
+use cluster::{Limits, Topic, topic_config};
 use log::Options;
 use record::TimestampType;
 
 use crate::Serving;
+use crate::executor::millis;
 
 /// The value of a key for a topic: what was set, else the broker's default, else Kafka's.
 pub(crate) fn value<'a>(topic: &'a Topic, key: &str, serving: &'a Serving) -> std::borrow::Cow<'a, str> {
@@ -72,10 +73,10 @@ fn has_policy(topic: &Topic, policy: &str, serving: &Serving) -> bool {
         .any(|set| set.trim() == policy)
 }
 
-/// `min.insync.replicas`, but never more than the partition has replicas (KIP-966).
-pub(crate) fn min_in_sync(topic: &Topic, replicas: usize, serving: &Serving) -> usize {
-    value(topic, "min.insync.replicas", serving)
-        .parse()
-        .unwrap_or(1)
-        .min(replicas)
+/// What a topic's leaders demand of their followers.
+pub(crate) fn limits(topic: &Topic, serving: &Serving) -> Limits {
+    Limits {
+        min_in_sync: value(topic, "min.insync.replicas", serving).parse().unwrap_or(1),
+        max_lag: millis(serving.replica_max_lag),
+    }
 }

@@ -72,7 +72,7 @@ impl Asked {
 impl<D: Disk> Executor<D> {
     pub(super) fn on_answer(&mut self, token: Token, reply: ControllerReply, out: &mut Vec<Output>) {
         // A client that is gone has taken its question along.
-        let Some(asked) = self.asked.remove(&token) else {
+        let Some(asked) = self.waits.asked.remove(&token) else {
             return;
         };
         match asked {
@@ -125,8 +125,10 @@ impl<D: Disk> Executor<D> {
             }
             Asked::ProducerIds => {
                 let answers = match reply {
-                    ControllerReply::ProducerIds { first, count } => self.producer_ids.on_block(first, count),
-                    _ => self.producer_ids.on_refused(),
+                    ControllerReply::ProducerIds { first, count } => {
+                        self.waits.producer_ids.on_block(first, count)
+                    }
+                    _ => self.waits.producer_ids.on_refused(),
                 };
                 let respond = |(request, body): (RequestId, _)| Output::Respond {
                     request,

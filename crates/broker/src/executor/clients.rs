@@ -12,21 +12,24 @@ use record::BrokerEpoch;
 
 use super::asked::Asked;
 use super::{Executor, millis};
-use crate::fetch_waits::WaitingFetch;
 use crate::handlers::describe_configs::DescribeConfigs;
-use crate::handlers::fetch::{Fetch, Found};
+use crate::handlers::fetch::{Fetch, Found, Reader};
 use crate::handlers::init_producer_id::Outcome;
-use crate::handlers::produce::Produce;
+use crate::handlers::produce::{Produce, Produced};
 use crate::handlers::{
     alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
     describe_cluster, describe_log_dirs, find_coordinator, incremental_alter_configs, list_offsets, metadata,
     offset_for_leader_epoch,
 };
+use crate::purgatory::{Waiting, WaitingFetch, WaitingProduce};
+use crate::replica::Advance;
 use crate::replicas::Key;
 use crate::{Clock, Output, Request, RequestId, Response};
 
 /// How long a client that asked for a topic's metadata waits for the topic to be created.
 const AUTO_CREATE_TIMEOUT: Millis = Millis(5_000);
+
+const ACKS_ALL: i16 = -1;
 
 impl<D: Disk> Executor<D> {
     pub(super) fn on_client(
@@ -116,15 +119,17 @@ impl<D: Disk> Executor<D> {
     }
 
     pub(super) fn on_client_gone(&mut self, connection: u64) {
-        self.fetches.on_gone(connection);
-        self.producer_ids.on_gone(connection);
-        self.asked
+        self.waits.fetches.on_gone(connection);
+        self.waits.produces.on_gone(connection);
+        self.waits.producer_ids.on_gone(connection);
+        self.waits
+            .asked
             .retain(|_, asked| asked.connection() != Some(connection));
     }
 
     /// Answers a Fetch with whatever there is now.
-    pub(super) fn finish_fetch(&mut self, fetch: WaitingFetch, out: &mut Vec<Output>) {
-        let found = self.find(&fetch.request, fetch.version);
+    pub(super) fn finish_fetch(&mut self, fetch: Waiting<WaitingFetch>, out: &mut Vec<Output>) {
+        let found = self.find(&fetch.what.request, fetch.what.version);
         out.push(Output::Respond {
             request: fetch.id,
             body: found.response.into(),
@@ -139,7 +144,7 @@ impl<D: Disk> Executor<D> {
         now: Clock,
         out: &mut Vec<Output>,
     ) {
-        let acks = request.acks;
+        let (acks, timeout) = (request.acks, request.timeout_ms);
         let produce = Produce {
             replicas: &mut self.replicas,
             metadata: self.node.metadata(),
@@ -147,26 +152,47 @@ impl<D: Disk> Executor<D> {
             has_session: self.node.has_session(now.monotonic),
             now: now.wall,
         };
-        let produced = produce.append(request, version);
-        out.push(match (acks, produced.refused) {
-            (0, false) => Output::NoResponse { request: id },
-            (0, true) => Output::Hangup { request: id },
-            _ => Output::Respond {
-                request: id,
-                body: produced.response.into(),
-            },
+        let Produced {
+            response,
+            appended,
+            mut uncommitted,
+            rolled,
+            refused,
+        } = produce.append(request, version);
+        let moved: Vec<(Key, Option<Advance>)> = appended
+            .into_iter()
+            .map(|key| (key, self.replicas.advance(key)))
+            .collect();
+        uncommitted.retain(|records| {
+            let replica = self.replicas.get(records.key);
+            replica.is_none_or(|replica| replica.high_watermark() < records.needs)
         });
-        for key in produced.rolled {
+        match (acks, refused) {
+            (0, false) => out.push(Output::NoResponse { request: id }),
+            (0, true) => out.push(Output::Hangup { request: id }),
+            (ACKS_ALL, _) if !uncommitted.is_empty() => self.waits.produces.add(Waiting {
+                id,
+                deadline: now.monotonic.plus(Millis(u64::try_from(timeout).unwrap_or(0))),
+                partitions: uncommitted.iter().map(|records| records.key).collect(),
+                what: WaitingProduce {
+                    response,
+                    uncommitted,
+                },
+            }),
+            _ => out.push(Output::Respond {
+                request: id,
+                body: response.into(),
+            }),
+        }
+        for key in rolled {
             self.begin_flush(key);
         }
-        for (key, bytes) in produced.appended {
-            for fetch in self.fetches.on_append(key, bytes) {
-                self.finish_fetch(fetch, out);
-            }
+        for (key, advance) in moved {
+            self.on_moved(key, advance, now, out);
         }
     }
 
-    fn begin_flush(&mut self, key: Key) {
+    pub(super) fn begin_flush(&mut self, key: Key) {
         if let Some(job) = self.replicas.begin_flush(key) {
             self.flusher.begin(job);
             self.replicas.finish_flushes(self.flusher.take_done());
@@ -194,13 +220,15 @@ impl<D: Disk> Executor<D> {
             });
             return;
         }
-        self.fetches.add(WaitingFetch {
+        self.waits.fetches.add(Waiting {
             id,
-            version,
-            request,
             deadline: now.monotonic.plus(wait),
-            missing_bytes: wanted - found.bytes,
             partitions: found.partitions,
+            what: WaitingFetch {
+                version,
+                request,
+                missing_bytes: wanted - found.bytes,
+            },
         });
     }
 
@@ -211,11 +239,12 @@ impl<D: Disk> Executor<D> {
             listener: &self.settings.serving.listener,
             max_bytes: usize::try_from(self.settings.serving.fetch_max_bytes)
                 .unwrap_or(0)
-                .min(self.fetches.room.unwrap_or(usize::MAX)),
+                .min(self.waits.fetch_room.unwrap_or(usize::MAX)),
+            reader: Reader::Client,
         };
         let found = fetch.find(request, version);
         // Others may be answered by the same input.
-        self.fetches.room = self.fetches.room.map(|room| room.saturating_sub(found.bytes));
+        self.waits.fetch_room = self.waits.fetch_room.map(|room| room.saturating_sub(found.bytes));
         found
     }
 
@@ -295,7 +324,7 @@ impl<D: Disk> Executor<D> {
         now: Clock,
         out: &mut Vec<Output>,
     ) {
-        match self.producer_ids.on_request(id, request) {
+        match self.waits.producer_ids.on_request(id, request) {
             Outcome::Done(response) => out.push(Output::Respond {
                 request: id,
                 body: response.into(),

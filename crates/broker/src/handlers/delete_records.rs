@@ -13,7 +13,8 @@ use kafka_protocol::messages::delete_records_response::{
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 use record::{Offset, PartitionIndex};
 
-use crate::replicas::{Refusal, Replicas};
+use crate::refusal::Refusal;
+use crate::replicas::Replicas;
 use crate::{Serving, topic_settings};
 
 /// Everything up to the high watermark.

@@ -1,11 +1,12 @@
-//! Fetch (1): whole batches as they lie on disk.
+//! Fetch (1): whole batches as they lie on disk, for clients up to the high watermark, for followers up
+//! to the end.
 //!
 //! Fetch sessions (KIP-227) are answered with session id 0, which tells clients to name all partitions
 //! in every request; an older session id is refused, so that no client relies on what isn't kept.
 
 use std::collections::BTreeSet;
 
-use cluster::Metadata;
+use cluster::{InSync, Metadata, Millis};
 use disk::Disk;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -14,14 +15,19 @@ use kafka_protocol::messages::fetch_response::{
 };
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use kafka_protocol::protocol::StrBytes;
+use log::Partition;
 use record::{BatchHeader, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use crate::handlers::leader_hint::LeaderHint;
-use crate::replicas::{Key, Refusal, Replicas, read_refusal};
+use crate::refusal::Refusal;
+use crate::replica::{Advance, Assigned, Replica};
+use crate::replicas::{Key, Replicas};
 
 const READ_COMMITTED: i8 = 1;
 /// Session epochs of requests that name all their partitions.
 const FULL_EPOCHS: [i32; 2] = [-1, 0];
+/// Clients of older versions read from leaders only (KIP-392).
+const READS_FOLLOWERS: i16 = 11;
 
 /// What a Fetch uses.
 pub(crate) struct Fetch<'a, D: Disk> {
@@ -29,6 +35,15 @@ pub(crate) struct Fetch<'a, D: Disk> {
     pub(crate) metadata: &'a Metadata,
     pub(crate) listener: &'a str,
     pub(crate) max_bytes: usize,
+    pub(crate) reader: Reader,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Client,
+    /// A broker that has proved who it is, and when it asked.
+    Follower(InSync, Millis),
 }
 
 /// What a Fetch found.
@@ -40,6 +55,8 @@ pub(crate) struct Found {
     pub(crate) urgent: bool,
     /// The partitions that may be waited for.
     pub(crate) partitions: Vec<Key>,
+    /// Where more is committed, now that a follower has told how far it is.
+    pub(crate) advanced: Vec<(Key, Advance)>,
 }
 
 /// What limits the rest of a response.
@@ -65,6 +82,7 @@ impl<D: Disk> Fetch<'_, D> {
         } else {
             request.replica_id.0
         };
+        let is_impostor = replica_id >= 0 && self.reader == Reader::Client;
         let mut found = Found::new();
         let mut hint = LeaderHint::new(self.metadata, self.listener);
         let mut seen = BTreeSet::new();
@@ -76,13 +94,19 @@ impl<D: Disk> Fetch<'_, D> {
                 if !seen.insert((topic.topic.as_str(), topic.topic_id, partition.partition)) {
                     continue;
                 }
-                let result = if replica_id >= 0 {
+                let index = PartitionIndex(partition.partition);
+                let result = if is_impostor {
                     Err(Refusal::from(ResponseError::ClusterAuthorizationFailed))
                 } else {
                     id.clone()
-                        .and_then(|id| self.partition(id, partition, &mut budget))
+                        .and_then(|id| self.partition(id, partition, version, &mut budget))
                 };
-                let index = PartitionIndex(partition.partition);
+                if let Reader::Follower(..) = self.reader
+                    && let Ok(id) = id
+                    && let Some(advance) = self.replicas.advance((id, index))
+                {
+                    found.advanced.push(((id, index), advance));
+                }
                 answers.push(match result {
                     Ok(data) => {
                         found.bytes += data.records.as_ref().map_or(0, bytes::Bytes::len);
@@ -94,7 +118,12 @@ impl<D: Disk> Fetch<'_, D> {
                     }
                     Err(refusal) => {
                         found.urgent = true;
-                        refused(partition, &refusal, id.as_ref().ok().copied(), version, &mut hint)
+                        let id = id.as_ref().ok().copied();
+                        let mut data = refused(partition, &refusal, id, version, &mut hint);
+                        if let (Reader::Follower(..), Some(id)) = (self.reader, id) {
+                            data.log_start_offset = self.replicas.start_of((id, index)).0;
+                        }
+                        data
                     }
                 });
             }
@@ -132,42 +161,43 @@ impl<D: Disk> Fetch<'_, D> {
         &mut self,
         topic: TopicId,
         asked: &FetchPartition,
+        version: i16,
         budget: &mut Budget,
     ) -> Result<PartitionData, Refusal> {
         let index = PartitionIndex(asked.partition);
+        let key = (topic, index);
         self.metadata
             .partition(topic, index)
             .ok_or(ResponseError::UnknownTopicOrPartition)?;
-        let replica = self.replicas.leader((topic, index), asked.current_leader_epoch)?;
-        let (log, high_watermark) = (replica.log()?, replica.high_watermark());
+        let replica = match self.reader {
+            Reader::Client if version >= READS_FOLLOWERS => {
+                self.replicas.readable(key, asked.current_leader_epoch)?
+            }
+            Reader::Client | Reader::Follower(..) => self.replicas.leader(key, asked.current_leader_epoch)?,
+        };
+        let from = Offset(asked.fetch_offset);
+        let log = replica.log()?;
         let mut data = PartitionData::default()
             .with_partition_index(asked.partition)
-            .with_high_watermark(high_watermark.0)
-            .with_last_stable_offset(high_watermark.0)
             .with_log_start_offset(log.start_offset().0)
             .with_records(Some(bytes::Bytes::new()));
-        if asked.last_fetched_epoch >= 0 {
-            let epoch = LeaderEpoch(asked.last_fetched_epoch);
-            let (found, end) = log
-                .end_offset_for_epoch(epoch)
-                .ok_or(ResponseError::OffsetOutOfRange)?;
-            if found < epoch || end.0 < asked.fetch_offset {
-                let diverging = EpochEndOffset::default()
-                    .with_epoch(found.0)
-                    .with_end_offset(end.0);
-                return Ok(data.with_diverging_epoch(diverging));
-            }
+        if let Some(diverging) = diverging(log, asked)? {
+            data.high_watermark = replica.high_watermark().0;
+            return Ok(data.with_diverging_epoch(diverging));
         }
+        let up_to = self.reader.reads_up_to(replica, from)?;
+        let high_watermark = replica.committed();
+        data = data
+            .with_high_watermark(high_watermark.0)
+            .with_last_stable_offset(high_watermark.0);
+        let log = replica.log()?;
         let limit = usize::try_from(asked.partition_max_bytes)
             .unwrap_or(0)
             .min(budget.left);
-        let from = Offset(asked.fetch_offset);
-        if limit == 0 && !budget.first && (log.start_offset()..=high_watermark).contains(&from) {
+        if limit == 0 && !budget.first && (log.start_offset()..=up_to).contains(&from) {
             return Ok(data);
         }
-        let records = log
-            .read(from, limit, high_watermark)
-            .map_err(|e| read_refusal(&e))?;
+        let records = log.read(from, limit, up_to).map_err(|e| Refusal::from(&e))?;
         if records.len() > limit && !budget.first {
             // One batch was read in vain; clients put what they got nothing of first the next time.
             budget.left = 0;
@@ -182,6 +212,53 @@ impl<D: Disk> Fetch<'_, D> {
     }
 }
 
+/// Where the log of whoever asks parts from this one, if it does (KIP-595).
+fn diverging<D: Disk>(log: &Partition<D>, asked: &FetchPartition) -> Result<Option<EpochEndOffset>, Refusal> {
+    if asked.last_fetched_epoch < 0 {
+        return Ok(None);
+    }
+    let epoch = LeaderEpoch(asked.last_fetched_epoch);
+    let (found, end) = log
+        .end_offset_for_epoch(epoch)
+        .ok_or(ResponseError::OffsetOutOfRange)?;
+    let parts = found < epoch || end.0 < asked.fetch_offset;
+    Ok(parts.then(|| {
+        EpochEndOffset::default()
+            .with_epoch(found.0)
+            .with_end_offset(end.0)
+    }))
+}
+
+impl Reader {
+    /// Up to where it may read; a follower's offset is noted.
+    fn reads_up_to<D: Disk>(self, replica: &mut Replica<D>, from: Offset) -> Result<Offset, Refusal> {
+        let log = replica.log()?;
+        let (start, end) = (log.start_offset(), log.end_offset());
+        let (follower, now) = match self {
+            Self::Client => {
+                let up_to = replica.high_watermark();
+                let follows = matches!(replica.assigned(), Assigned::Follower { .. });
+                // The leader may have more; whoever reads there knows.
+                if follows && from > up_to && from <= end {
+                    return Err(ResponseError::OffsetNotAvailable.into());
+                }
+                return Ok(up_to);
+            }
+            Self::Follower(follower, now) => (follower, now),
+        };
+        let leader = replica.leader_mut().ok_or(ResponseError::NotLeaderOrFollower)?;
+        if !leader.is_follower(follower.broker) {
+            let message = "whoever asks is no replica of the partition";
+            return Err(Refusal::new(ResponseError::NotLeaderOrFollower, message));
+        }
+        if !(start..=end).contains(&from) {
+            return Err(ResponseError::OffsetOutOfRange.into());
+        }
+        leader.on_fetch(follower, from, now);
+        Ok(end)
+    }
+}
+
 impl Found {
     fn new() -> Self {
         Self {
@@ -189,6 +266,7 @@ impl Found {
             bytes: 0,
             urgent: false,
             partitions: Vec::new(),
+            advanced: Vec::new(),
         }
     }
 

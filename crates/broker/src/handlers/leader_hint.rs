@@ -6,7 +6,7 @@ use cluster::Metadata;
 use kafka_protocol::ResponseError;
 use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 
-use crate::replicas::Refusal;
+use crate::refusal::Refusal;
 
 /// Collects the leaders that one response names.
 pub(crate) struct LeaderHint<'a> {

@@ -12,7 +12,9 @@ use kafka_protocol::messages::list_offsets_response::{
 use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use record::{Batch, LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
-use crate::replicas::{Refusal, Replica, Replicas, read_refusal};
+use crate::refusal::Refusal;
+use crate::replica::Replica;
+use crate::replicas::Replicas;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -94,7 +96,7 @@ fn find<D: Disk>(
         }
     };
     let found = match timestamp {
-        LATEST => return Ok((Timestamp(-1), replica.high_watermark(), replica.leader_epoch())),
+        LATEST => return Ok((Timestamp(-1), replica.latest()?, replica.leader_epoch())),
         EARLIEST | EARLIEST_LOCAL => {
             if timestamp == EARLIEST_LOCAL {
                 needs(8)?;
@@ -112,7 +114,9 @@ fn find<D: Disk>(
         time if time >= 0 => log.find_timestamp(Timestamp(time)),
         _ => return Err(ResponseError::UnsupportedVersion.into()),
     };
-    let found = found.map_err(|e| read_refusal(&e))?;
+    let found = found.map_err(|e| Refusal::from(&e))?;
+    // What isn't committed is nobody's business yet.
+    let found = found.filter(|found| found.offset < replica.high_watermark());
     Ok(found.map_or(none, |found| (found.timestamp, found.offset, found.leader_epoch)))
 }
 
@@ -121,7 +125,7 @@ fn first_epoch<D: Disk>(replica: &Replica<D>) -> Result<LeaderEpoch, Refusal> {
     let log = replica.log()?;
     let first = log
         .read(log.start_offset(), 0, replica.high_watermark())
-        .map_err(|e| read_refusal(&e))?;
+        .map_err(|e| Refusal::from(&e))?;
     let first = Batch::split(first).next().and_then(Result::ok);
     Ok(first.map_or_else(|| replica.leader_epoch(), |batch| batch.leader_epoch()))
 }

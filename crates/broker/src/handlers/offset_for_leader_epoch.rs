@@ -12,7 +12,8 @@ use kafka_protocol::messages::offset_for_leader_epoch_response::{
 use kafka_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use record::{LeaderEpoch, Offset, PartitionIndex};
 
-use crate::replicas::{Refusal, Replicas};
+use crate::refusal::Refusal;
+use crate::replicas::Replicas;
 
 /// The answer.
 pub(crate) fn answer<D: Disk>(

@@ -13,13 +13,14 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use record::{BATCH_OVERHEAD, Batch, BatchError, LENGTH_PREFIX, PartitionIndex, Timestamp, TopicId};
+use log::Appended;
+use record::{BATCH_OVERHEAD, Batch, BatchError, LENGTH_PREFIX, Offset, PartitionIndex, Timestamp, TopicId};
 
 use crate::handlers::leader_hint::LeaderHint;
-use crate::replicas::{Key, Refusal, Replicas};
+use crate::purgatory::Uncommitted;
+use crate::refusal::Refusal;
+use crate::replicas::{Key, Replicas};
 use crate::{Serving, topic_settings};
-
-const ACKS_ALL: i16 = -1;
 
 /// What a Produce uses.
 pub(crate) struct Produce<'a, D: Disk> {
@@ -34,8 +35,10 @@ pub(crate) struct Produce<'a, D: Disk> {
 /// What a Produce did.
 pub(crate) struct Produced {
     pub(crate) response: ProduceResponse,
-    /// What was appended, in bytes.
-    pub(crate) appended: Vec<(Key, usize)>,
+    /// Where something was appended.
+    pub(crate) appended: Vec<Key>,
+    /// What `acks=all` has to wait for, unless it is committed already.
+    pub(crate) uncommitted: Vec<Uncommitted>,
     /// Where a segment was sealed.
     pub(crate) rolled: Vec<Key>,
     /// Some partition refused.
@@ -48,17 +51,17 @@ impl<'a, D: Disk> Produce<'a, D> {
             rolled: Vec::new(),
             response: ProduceResponse::default(),
             appended: Vec::new(),
+            uncommitted: Vec::new(),
             refused: false,
         };
         let whole = check_request(&request);
         let mut hint = LeaderHint::new(self.metadata, &self.serving.listener);
-        for topic in request.topic_data {
+        for (topic, at) in request.topic_data.into_iter().zip(0..) {
             let (found, mut answer) = self.topic(&topic, version);
             // Slices of the frame that are no longer needed stand in the way of changing it in place.
             let partitions = { topic }.partition_data;
             for data in partitions {
                 let index = data.index;
-                let len = data.records.as_ref().map_or(0, Bytes::len);
                 let result = match (&whole, &found) {
                     (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
                     (Ok(()), Ok(topic)) => self.partition(topic, data, request.acks),
@@ -66,10 +69,17 @@ impl<'a, D: Disk> Produce<'a, D> {
                 self.replicas.note_write(result.as_ref().err());
                 let topic = found.as_ref().ok().map(|topic| topic.id);
                 answer.partition_responses.push(match result {
-                    Ok((response, rolled)) => {
-                        let key = topic.map(|id| (id, PartitionIndex(index)));
-                        produced.rolled.extend(key.filter(|_| rolled));
-                        produced.appended.extend(key.map(|key| (key, len)));
+                    Ok((response, appended)) => {
+                        if let Some(id) = topic {
+                            let key = (id, PartitionIndex(index));
+                            produced.rolled.extend(appended.rolled.then_some(key));
+                            produced.appended.push(key);
+                            produced.uncommitted.push(Uncommitted {
+                                key,
+                                needs: Offset(appended.last_offset.0 + 1),
+                                place: (at, answer.partition_responses.len()),
+                            });
+                        }
                         response
                     }
                     Err(refusal) => {
@@ -110,21 +120,15 @@ impl<'a, D: Disk> Produce<'a, D> {
         topic: &Topic,
         data: PartitionProduceData,
         acks: i16,
-    ) -> Result<(PartitionProduceResponse, bool), Refusal> {
+    ) -> Result<(PartitionProduceResponse, Appended), Refusal> {
         let index = PartitionIndex(data.index);
-        let partition = self
-            .metadata
+        self.metadata
             .partition(topic.id, index)
             .ok_or(ResponseError::UnknownTopicOrPartition)?;
         let replica = self.replicas.leader((topic.id, index), -1)?;
-        if !self.has_session {
-            let message = "this broker has lost the controller and may no longer lead; try again";
-            return Err(Refusal::new(ResponseError::NotLeaderOrFollower, message));
-        }
-        let least = topic_settings::min_in_sync(topic, partition.replicas.len(), self.serving);
-        if acks == ACKS_ALL && partition.isr.len() < least {
-            return Err(ResponseError::NotEnoughReplicas.into());
-        }
+        replica.log()?;
+        let leader = replica.leader().ok_or(ResponseError::NotLeaderOrFollower)?;
+        leader.check_produce(acks, self.has_session)?;
         let records = data.records.unwrap_or_default();
         check_records(&records)?;
         if topic_settings::is_compacted(topic, self.serving) {
@@ -140,7 +144,7 @@ impl<'a, D: Disk> Produce<'a, D> {
             .with_base_offset(appended.base_offset.0)
             .with_log_append_time_ms(appended.log_append_time.map_or(-1, |time| time.0))
             .with_log_start_offset(start.0);
-        Ok((response, appended.rolled))
+        Ok((response, appended))
     }
 }
 

@@ -1,0 +1,343 @@
+//! Copies of partitions: what followers get from here, and what this broker gets from other leaders.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use cluster::{InSync, Millis};
+use disk::Disk;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
+
+use super::Executor;
+use crate::fetchers::{self, Asked, Fetchers};
+use crate::handlers::fetch::{Fetch, Reader};
+use crate::purgatory::{Waiting, WaitingProduce};
+use crate::refusal::Refusal;
+use crate::replica::{Advance, Position, Replica};
+use crate::replicas::Key;
+use crate::{Clock, Output, peer_wire};
+
+/// The longest that a follower's Fetch waits, whatever it asks for.
+const LONGEST_WAIT: Millis = Millis(1_000);
+
+/// Both sides of copying.
+#[derive(Default)]
+pub(super) struct Replication {
+    fetchers: Fetchers,
+    /// The Fetch of each follower that waits for records.
+    parked: BTreeMap<BrokerId, Parked>,
+}
+
+/// A follower's Fetch that found nothing new.
+struct Parked {
+    correlation_id: i32,
+    request: FetchRequest,
+    partitions: Vec<Key>,
+    deadline: Millis,
+}
+
+impl Replication {
+    pub(super) fn next_deadline(&self) -> Option<Millis> {
+        self.parked.values().map(|parked| parked.deadline).min()
+    }
+
+    /// What this broker had asked for is lost, and so is what would be answered.
+    pub(super) fn on_peer_lost(&mut self, peer: BrokerId) {
+        self.fetchers.on_lost(peer);
+        self.parked.remove(&peer);
+    }
+}
+
+impl<D: Disk> Executor<D> {
+    /// Something was appended to a partition that this broker leads, or more of it is committed: whoever
+    /// waits for it is answered.
+    pub(super) fn on_moved(&mut self, key: Key, advance: Option<Advance>, now: Clock, out: &mut Vec<Output>) {
+        if let Some(Advance {
+            high_watermark,
+            bytes,
+        }) = advance
+        {
+            for produce in self.waits.produces.on_high_watermark(key, high_watermark) {
+                finish_produce(produce, out);
+            }
+            for fetch in self.waits.fetches.on_committed(key, bytes) {
+                self.finish_fetch(fetch, out);
+            }
+        }
+        let waiting: Vec<BrokerId> = self
+            .replication
+            .parked
+            .iter()
+            .filter(|(_, parked)| parked.partitions.contains(&key))
+            .map(|(follower, _)| *follower)
+            .collect();
+        for follower in waiting {
+            self.answer_parked(follower, now, out);
+        }
+    }
+
+    /// The part that this broker has in a partition is another one now, or its state is.
+    pub(super) fn on_part_changed(&mut self, key: Key, now: Clock, out: &mut Vec<Output>) {
+        for fetch in self.waits.fetches.wake(key, |_| true) {
+            self.finish_fetch(fetch, out);
+        }
+        let replica = self.replicas.get(key);
+        match replica.and_then(|replica| replica.assigned().followed()) {
+            Some(leader) => self.replication.fetchers.follow(key, leader, now.monotonic),
+            None => self.replication.fetchers.forget(key),
+        }
+        if replica.is_none_or(|replica| replica.leader().is_none()) {
+            let error = ResponseError::NotLeaderOrFollower.code();
+            for produce in self.waits.produces.on_failed(key, error) {
+                finish_produce(produce, out);
+            }
+        }
+        let advance = self.replicas.advance(key);
+        self.on_moved(key, advance, now, out);
+        self.fail_if_short(key, out);
+        self.fetch_from_leaders(now, out);
+    }
+
+    /// With fewer replicas in sync than `min.insync.replicas` says nothing more will be committed.
+    fn fail_if_short(&mut self, key: Key, out: &mut Vec<Output>) {
+        let leader = self.replicas.get(key).and_then(|replica| replica.leader());
+        if leader.is_some_and(cluster::Leader::is_short) {
+            let error = ResponseError::NotEnoughReplicasAfterAppend.code();
+            for produce in self.waits.produces.on_failed(key, error) {
+                finish_produce(produce, out);
+            }
+        }
+    }
+
+    /// A follower asks for records.
+    pub(super) fn on_follower_fetch(
+        &mut self,
+        from: BrokerId,
+        correlation_id: i32,
+        request: FetchRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        // The one before was given up, or its answer is on the way.
+        self.replication.parked.remove(&from);
+        let wait = Millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(LONGEST_WAIT);
+        let deadline = now.monotonic.plus(wait);
+        self.answer_follower(from, correlation_id, request, deadline, now, out);
+    }
+
+    /// Fetches of followers that may wait no longer.
+    pub(super) fn answer_overdue(&mut self, now: Clock, out: &mut Vec<Output>) {
+        let parked = self.replication.parked.iter();
+        let due: Vec<BrokerId> = parked
+            .filter(|(_, parked)| parked.deadline <= now.monotonic)
+            .map(|(follower, _)| *follower)
+            .collect();
+        for follower in due {
+            self.answer_parked(follower, now, out);
+        }
+    }
+
+    fn answer_parked(&mut self, follower: BrokerId, now: Clock, out: &mut Vec<Output>) {
+        if let Some(parked) = self.replication.parked.remove(&follower) {
+            let deadline = now.monotonic;
+            self.answer_follower(
+                follower,
+                parked.correlation_id,
+                parked.request,
+                deadline,
+                now,
+                out,
+            );
+        }
+    }
+
+    /// Answers a follower, or lets it wait until `deadline` where there is nothing for it.
+    fn answer_follower(
+        &mut self,
+        from: BrokerId,
+        correlation_id: i32,
+        request: FetchRequest,
+        deadline: Millis,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let epoch = BrokerEpoch(request.replica_state.replica_epoch);
+        let registered = self.node.metadata().brokers.get(&from).map(|broker| broker.epoch);
+        if request.replica_state.replica_id.0 != from.0 || registered != Some(epoch) {
+            let code = ResponseError::StaleBrokerEpoch.code();
+            let response = FetchResponse::default().with_error_code(code);
+            let frame = peer_wire::encode_fetched(correlation_id, &response);
+            out.push(Output::PeerFrame { to: from, frame });
+            return;
+        }
+        let fetch = Fetch {
+            replicas: &mut self.replicas,
+            metadata: self.node.metadata(),
+            listener: &self.settings.serving.listener,
+            max_bytes: usize::try_from(request.max_bytes).unwrap_or(0),
+            reader: Reader::Follower(InSync { broker: from, epoch }, now.monotonic),
+        };
+        let found = fetch.find(&request, peer_wire::FETCH_VERSION);
+        if found.bytes == 0 && !found.urgent && deadline > now.monotonic {
+            let parked = Parked {
+                correlation_id,
+                request,
+                partitions: found.partitions,
+                deadline,
+            };
+            self.replication.parked.insert(from, parked);
+        } else {
+            let frame = peer_wire::encode_fetched(correlation_id, &found.response);
+            out.push(Output::PeerFrame { to: from, frame });
+        }
+        for (key, advance) in found.advanced {
+            self.on_moved(key, Some(advance), now, out);
+        }
+    }
+
+    /// Sends a Fetch to every leader that has something to be asked for.
+    pub(super) fn fetch_from_leaders(&mut self, now: Clock, out: &mut Vec<Output>) {
+        let Some(broker_epoch) = self.node.broker_epoch() else {
+            return;
+        };
+        for leader in self.replication.fetchers.leaders() {
+            if !self.peers.is_connected(leader) {
+                continue;
+            }
+            let due = self.replication.fetchers.due(leader, now.monotonic);
+            let positions: BTreeMap<Key, _> = due
+                .into_iter()
+                .filter_map(|key| Some((key, self.replicas.get(key)?.position()?)))
+                .collect();
+            if positions.is_empty() {
+                continue;
+            }
+            let correlation_id = self.peers.next_correlation_id();
+            let request = fetchers::request(self.settings.node.id, broker_epoch, &positions);
+            let frame = peer_wire::encode_fetch(correlation_id, &request);
+            let asked = positions.into_iter().map(|(key, position)| {
+                let asked = Asked {
+                    leader_epoch: position.leader_epoch,
+                    offset: position.end,
+                };
+                (key, asked)
+            });
+            let fetchers = &mut self.replication.fetchers;
+            fetchers.on_sent(leader, correlation_id, asked.collect(), now.monotonic);
+            out.push(Output::PeerFrame { to: leader, frame });
+        }
+    }
+
+    /// Whether a response answers a Fetch of this broker; if so what came is taken.
+    pub(super) fn on_fetched(
+        &mut self,
+        from: BrokerId,
+        correlation_id: i32,
+        body: Bytes,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(mut asked) = self.replication.fetchers.on_response(from, correlation_id) else {
+            return false;
+        };
+        let topics = match peer_wire::decode_fetched(body) {
+            Ok(response) if response.error_code == 0 => response.responses,
+            Ok(_) => Vec::new(),
+            Err(e) => {
+                tracing::warn!(broker = from.0, "{e}");
+                Vec::new()
+            }
+        };
+        for topic in topics {
+            for data in topic.partitions {
+                let key = (TopicId(topic.topic_id), PartitionIndex(data.partition_index));
+                if let Some(asked) = asked.remove(&key)
+                    && !self.take(key, asked, data, now, out)
+                {
+                    self.replication.fetchers.pause(key, from, now.monotonic);
+                }
+            }
+        }
+        // Nothing was said of these.
+        for key in asked.into_keys() {
+            self.replication.fetchers.pause(key, from, now.monotonic);
+        }
+        self.fetch_from_leaders(now, out);
+        true
+    }
+
+    /// Takes what the leader gave for one partition; false where it is to be asked again later only.
+    fn take(
+        &mut self,
+        key: Key,
+        asked: Asked,
+        data: PartitionData,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(replica) = self.replicas.get_mut(key) else {
+            return true;
+        };
+        let Some(position) = replica.position() else {
+            return true;
+        };
+        if position.leader_epoch != asked.leader_epoch || position.end != asked.offset {
+            return true;
+        }
+        let before = replica.high_watermark();
+        let taken = take(replica, position, data, now);
+        if taken == Ok(true) {
+            self.begin_flush(key);
+        }
+        if let Err(refusal) = &taken {
+            tracing::debug!(?key, "not copied: {refusal:?}");
+        }
+        self.replicas.note_write(taken.as_ref().err());
+        let after = self.replicas.get(key).map(|replica| replica.high_watermark());
+        if after.is_some_and(|after| after > before) {
+            // Clients may read from followers, too.
+            for fetch in self.waits.fetches.wake(key, |_| true) {
+                self.finish_fetch(fetch, out);
+            }
+        }
+        taken.is_ok()
+    }
+}
+
+/// Does to a follower's log what its leader says; whether a segment was sealed.
+fn take<D: Disk>(
+    replica: &mut Replica<D>,
+    position: Position,
+    data: PartitionData,
+    now: Clock,
+) -> Result<bool, Refusal> {
+    let start = Offset(data.log_start_offset);
+    if data.error_code == ResponseError::OffsetOutOfRange.code() && start > position.end {
+        return replica.reset(start).map(|()| false);
+    }
+    if data.error_code != 0 {
+        let error = ResponseError::try_from_code(data.error_code);
+        return Err(error.unwrap_or(ResponseError::UnknownServerError).into());
+    }
+    if data.diverging_epoch.epoch >= 0 {
+        let diverging = &data.diverging_epoch;
+        let end = replica.truncate((LeaderEpoch(diverging.epoch), Offset(diverging.end_offset)))?;
+        tracing::info!(partition = %replica.dir.display(), %end, "cut off what the leader doesn't have");
+        return Ok(false);
+    }
+    let rolled = match data.records.unwrap_or_default() {
+        records if records.is_empty() => false,
+        records => replica.copy(&records, now.wall)?,
+    };
+    replica.keep_up(start, Offset(data.high_watermark))?;
+    Ok(rolled)
+}
+
+pub(super) fn finish_produce(produce: Waiting<WaitingProduce>, out: &mut Vec<Output>) {
+    out.push(Output::Respond {
+        request: produce.id,
+        body: produce.what.response.into(),
+    });
+}

@@ -1,0 +1,170 @@
+//! What this broker copies from others: one Fetch under way for each leader, for all that follows it.
+
+use std::collections::BTreeMap;
+
+use cluster::Millis;
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId};
+
+use crate::replica::Position;
+use crate::replicas::Key;
+
+/// Kafka's `replica.fetch.*`: how long a leader may wait for records, and how much it gives.
+const MAX_WAIT_MS: i32 = 500;
+const MIN_BYTES: i32 = 1;
+const MAX_BYTES: i32 = 10 << 20;
+const PARTITION_MAX_BYTES: i32 = 1 << 20;
+/// Without an answer for so long a Fetch is given up: frames may be dropped.
+const GIVEN_UP: Millis = Millis(2_000);
+/// For how long a partition isn't asked for that could not be copied.
+const PAUSE: Millis = Millis(100);
+
+/// All that this broker copies, by leader.
+#[derive(Debug, Default)]
+pub(crate) struct Fetchers {
+    of: BTreeMap<BrokerId, Fetcher>,
+}
+
+#[derive(Debug, Default)]
+struct Fetcher {
+    /// The partitions, each with the time before which it isn't asked for.
+    partitions: BTreeMap<Key, Millis>,
+    under_way: Option<UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    correlation_id: i32,
+    sent: Millis,
+    asked: BTreeMap<Key, Asked>,
+}
+
+/// What was asked for; where it has changed since, the answer is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) leader_epoch: LeaderEpoch,
+    pub(crate) offset: Offset,
+}
+
+impl Fetchers {
+    /// Copies a partition from this leader from now on, and from no other.
+    pub(crate) fn follow(&mut self, key: Key, leader: BrokerId, now: Millis) {
+        self.forget(key);
+        let fetcher = self.of.entry(leader).or_default();
+        fetcher.partitions.insert(key, now);
+    }
+
+    /// Copies it no longer.
+    pub(crate) fn forget(&mut self, key: Key) {
+        for fetcher in self.of.values_mut() {
+            fetcher.partitions.remove(&key);
+            if let Some(under_way) = &mut fetcher.under_way {
+                under_way.asked.remove(&key);
+            }
+        }
+    }
+
+    /// What was under way with this broker is lost.
+    pub(crate) fn on_lost(&mut self, leader: BrokerId) {
+        if let Some(fetcher) = self.of.get_mut(&leader) {
+            fetcher.under_way = None;
+        }
+    }
+
+    /// Doesn't ask for a partition for a while.
+    pub(crate) fn pause(&mut self, key: Key, leader: BrokerId, now: Millis) {
+        let fetcher = self.of.get_mut(&leader);
+        if let Some(not_before) = fetcher.and_then(|fetcher| fetcher.partitions.get_mut(&key)) {
+            *not_before = now.plus(PAUSE);
+        }
+    }
+
+    /// The leaders from which something is copied.
+    pub(crate) fn leaders(&self) -> Vec<BrokerId> {
+        self.of.keys().copied().collect()
+    }
+
+    /// The partitions to ask this leader for now; none while a Fetch for all of them is under way.
+    pub(crate) fn due(&self, leader: BrokerId, now: Millis) -> Vec<Key> {
+        let Some(fetcher) = self.of.get(&leader) else {
+            return Vec::new();
+        };
+        let partitions = fetcher.partitions.iter();
+        let due: Vec<Key> = partitions
+            .filter(|(_, not_before)| **not_before <= now)
+            .map(|(key, _)| *key)
+            .collect();
+        match &fetcher.under_way {
+            Some(under_way)
+                if now.since(under_way.sent) < GIVEN_UP
+                    && due.iter().all(|key| under_way.asked.contains_key(key)) =>
+            {
+                Vec::new()
+            }
+            _ => due,
+        }
+    }
+
+    /// A Fetch for these was sent; the one before it, if there is one, is void.
+    pub(crate) fn on_sent(
+        &mut self,
+        leader: BrokerId,
+        correlation_id: i32,
+        asked: BTreeMap<Key, Asked>,
+        now: Millis,
+    ) {
+        let fetcher = self.of.entry(leader).or_default();
+        fetcher.under_way = Some(UnderWay {
+            correlation_id,
+            sent: now,
+            asked,
+        });
+    }
+
+    /// What a response answers; `None` for one that nobody waits for.
+    pub(crate) fn on_response(
+        &mut self,
+        leader: BrokerId,
+        correlation_id: i32,
+    ) -> Option<BTreeMap<Key, Asked>> {
+        let fetcher = self.of.get_mut(&leader)?;
+        let under_way = fetcher
+            .under_way
+            .take_if(|under_way| under_way.correlation_id == correlation_id)?;
+        Some(under_way.asked)
+    }
+}
+
+/// The Fetch of a follower for these partitions.
+pub(crate) fn request(
+    me: BrokerId,
+    broker_epoch: BrokerEpoch,
+    positions: &BTreeMap<Key, Position>,
+) -> FetchRequest {
+    let mut topics: BTreeMap<TopicId, Vec<FetchPartition>> = BTreeMap::new();
+    for ((topic, index), position) in positions {
+        let partition = FetchPartition::default()
+            .with_partition(index.0)
+            .with_current_leader_epoch(position.leader_epoch.0)
+            .with_fetch_offset(position.end.0)
+            .with_last_fetched_epoch(position.last_epoch.0)
+            .with_log_start_offset(position.start.0)
+            .with_partition_max_bytes(PARTITION_MAX_BYTES);
+        topics.entry(*topic).or_default().push(partition);
+    }
+    let topic = |(id, partitions): (TopicId, _)| {
+        FetchTopic::default()
+            .with_topic_id(id.0)
+            .with_partitions(partitions)
+    };
+    let state = ReplicaState::default()
+        .with_replica_id(me.0.into())
+        .with_replica_epoch(broker_epoch.0);
+    FetchRequest::default()
+        .with_replica_state(state)
+        .with_max_wait_ms(MAX_WAIT_MS)
+        .with_min_bytes(MIN_BYTES)
+        .with_max_bytes(MAX_BYTES)
+        .with_topics(topics.into_iter().map(topic).collect())
+}
