@@ -5,7 +5,7 @@ mod time;
 
 pub(crate) use self::text::{write_integer, write_padded};
 use self::{
-    text::{write_csv_text, write_decimal, write_json_text},
+    text::{write_csv_text, write_decimal, write_json_text, write_logfmt_text},
     time::write_time,
 };
 use crate::model::{Row, Schema, Value};
@@ -18,11 +18,14 @@ pub enum Format {
     Json,
     /// Values in the order of the fields, RFC 4180; a null or missing one is empty.
     Csv,
+    /// `name=value` with blanks in between; a text in quotes, escaped as in JSON, where it must be. A null or
+    /// missing one is left out.
+    Logfmt,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Json, Self::Csv];
+    pub const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Logfmt];
 
     /// As settings name it.
     #[must_use]
@@ -30,6 +33,7 @@ impl Format {
         match self {
             Self::Json => "json",
             Self::Csv => "csv",
+            Self::Logfmt => "logfmt",
         }
     }
 
@@ -60,7 +64,7 @@ impl Encoder {
         }
     }
 
-    /// What a file of events begins with: the line of names in CSV, nothing in JSON.
+    /// What a file of events begins with: the line of names in CSV, nothing in the others.
     pub(crate) fn header(&self, out: &mut Vec<u8>) {
         if self.format == Format::Csv {
             for (index, name) in self.names.iter().enumerate() {
@@ -77,6 +81,7 @@ impl Encoder {
         match self.format {
             Format::Json => self.json(row, out),
             Format::Csv => self.csv(row, out),
+            Format::Logfmt => self.logfmt(row, out),
         }
     }
 
@@ -135,6 +140,27 @@ impl Encoder {
             match value {
                 Value::Static(text) => write_csv_text(text.as_bytes(), out),
                 Value::Plain(range) | Value::Text(range) => write_csv_text(row.held(range), out),
+                value => self.bare(value, row, out),
+            }
+        }
+    }
+
+    fn logfmt(&self, row: &Row, out: &mut Vec<u8>) {
+        let fields = self.names.iter().map(|name| &**name).zip(row.values());
+        let extra = row.extra.iter().map(|(name, value)| (*name, value));
+        let start = out.len();
+        for (name, value) in fields.chain(extra) {
+            if matches!(value, Value::Missing | Value::Null) {
+                continue;
+            }
+            if out.len() > start {
+                out.push(b' ');
+            }
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
+            match value {
+                Value::Static(text) => write_logfmt_text(text.as_bytes(), out),
+                Value::Plain(range) | Value::Text(range) => write_logfmt_text(row.held(range), out),
                 value => self.bare(value, row, out),
             }
         }

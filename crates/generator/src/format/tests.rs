@@ -94,6 +94,19 @@ fn csv_quotes_what_it_must() {
 }
 
 #[test]
+fn logfmt_quotes_what_it_must_and_leaves_out_what_is_not_there() {
+    let line = |note| encoded(Format::Logfmt, &row(note));
+    let rest = "number=-42 share=-0.06 yes=true at=2026-01-01T00:00:00.085Z";
+    assert_eq!(line("/product/7"), format!("id=a-1 note=/product/7 {rest}"));
+    assert_eq!(line(""), format!("id=a-1 note=\"\" {rest}"));
+    assert_eq!(
+        line("say \"hi\"\n"),
+        format!("id=a-1 note=\"say \\\"hi\\\"\\n\" {rest}")
+    );
+    assert_eq!(line("a=b"), format!("id=a-1 note=\"a=b\" {rest}"));
+}
+
+#[test]
 fn a_key_is_the_bare_value() {
     let encoder = Encoder::new(Format::Json, &schema());
     let mut key = Vec::new();

@@ -64,6 +64,16 @@ pub(crate) fn write_csv_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// A logfmt value: in quotes where it must be, escaped as in JSON then.
+pub(crate) fn write_logfmt_text(text: &[u8], out: &mut Vec<u8>) {
+    let breaks = |byte: &u8| *byte <= b' ' || matches!(byte, b'"' | b'=' | b'\\' | 0x7f);
+    if text.is_empty() || text.iter().any(breaks) {
+        write_json_text(text, out);
+    } else {
+        out.extend_from_slice(text);
+    }
+}
+
 pub(crate) fn write_integer(number: i64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut from = digits.len();

@@ -5,6 +5,7 @@
 //! brought them and which browser they use fits together, and users come back. Numbers and units are in
 //! `docs/generator.md`.
 
+mod agenda;
 mod agent;
 mod catalog;
 mod funnel;
@@ -12,13 +13,10 @@ mod referrer;
 mod session;
 mod users;
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, binary_heap::PeekMut},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use self::{
+    agenda::Agenda,
     funnel::Step,
     session::{Origin, Page, Session},
     users::Users,
@@ -79,23 +77,27 @@ pub(crate) struct SiteLane {
     site: Arc<Site>,
     lane: u32,
     random: Random,
-    /// Those that go on, the one with the next page view on top.
-    sessions: BinaryHeap<Reverse<Session>>,
+    /// Sessions that go on.
+    agenda: Agenda,
     /// When the next session begins.
     arrival_us: i64,
+    /// When a session goes on, if that is before the next begins.
+    page_us: Option<i64>,
 }
 
 impl SiteLane {
     pub(super) fn new(site: Arc<Site>, lane: u32) -> Self {
         let mut this = Self {
             random: Random::new(site.scope.run_root(), Purpose::Lane, u64::from(lane)),
-            sessions: BinaryHeap::new(),
+            agenda: Agenda::new(site.scope.start_us),
             arrival_us: site.scope.start_us,
+            page_us: None,
             site,
             lane,
         };
         this.find_sessions_under_way();
         this.await_arrival();
+        this.find_page();
         this
     }
 
@@ -107,14 +109,13 @@ impl SiteLane {
         let seconds = waiting.iter().sum::<f64>();
         let expected = self.site.intensity(start_us) * SECOND_US * seconds;
         let count = libm::floor(expected + self.random.unit()) as usize;
-        self.sessions.reserve(count);
         for _ in 0..count {
             let step = Step::pick(&waiting, &mut self.random).unwrap_or(Step::Home);
             let mut session = Session::new(&self.site.users, self.lane, step.is_bot(), &mut self.random);
             session.page = Page::draw(step, session.category, &mut self.random);
             session.go_on(&mut self.random);
             session.at_us = start_us + (step.rest_of_think(&mut self.random) * SECOND_US) as i64;
-            self.sessions.push(Reverse(session));
+            self.agenda.add(session);
         }
     }
 
@@ -134,36 +135,28 @@ impl SiteLane {
         }
     }
 
+    fn find_page(&mut self) {
+        let next_us = self.agenda.next_at_us(self.arrival_us);
+        self.page_us = next_us.filter(|at_us| *at_us <= self.arrival_us);
+    }
+
     pub(super) fn next_at_us(&self) -> i64 {
-        let next = self.sessions.peek();
-        next.map_or(self.arrival_us, |next| next.0.at_us.min(self.arrival_us))
+        self.page_us.unwrap_or(self.arrival_us)
     }
 
     pub(super) fn make(&mut self, row: &mut Row) {
-        if self
-            .sessions
-            .peek()
-            .is_none_or(|next| self.arrival_us < next.0.at_us)
-        {
+        let going_on = self.page_us.and_then(|_| self.agenda.take());
+        let mut session = going_on.unwrap_or_else(|| {
             let mut session = Session::arrive(&self.site.users, self.lane, &mut self.random);
             session.at_us = self.arrival_us;
-            self.view(&session, row);
-            if session.goes_on(&mut self.random) {
-                self.sessions.push(Reverse(session));
-            }
             self.await_arrival();
-        } else if let Some(next) = self.sessions.peek() {
-            let mut session = next.0;
-            self.view(&session, row);
-            let goes_on = session.goes_on(&mut self.random);
-            if let Some(mut top) = self.sessions.peek_mut() {
-                if goes_on {
-                    top.0 = session;
-                } else {
-                    PeekMut::pop(top);
-                }
-            }
+            session
+        });
+        self.view(&session, row);
+        if session.goes_on(&mut self.random) {
+            self.agenda.add(session);
         }
+        self.find_page();
     }
 
     /// One page view.

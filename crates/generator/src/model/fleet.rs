@@ -141,3 +141,6 @@ impl FleetLane {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
