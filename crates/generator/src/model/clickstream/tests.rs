@@ -281,7 +281,7 @@ fn users_follow_zipfs_law(people: &[&Vec<View>]) {
     counts.sort_unstable_by(|a, b| b.cmp(a));
     // Sums over ranks, from rank to rank 1.6 times as far: the share of a rank is in proportion to
     // 1 / (rank + users / 200), so the slope in logarithms is -1.
-    let users = PER_SECOND * 5_000.0;
+    let users = PER_SECOND * 10_000.0;
     let mut points = Vec::new();
     let mut rank = 100.0;
     while rank < users / 10.0 {

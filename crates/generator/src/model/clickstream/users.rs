@@ -7,8 +7,8 @@ use crate::{
     random::{Purpose, Random},
 };
 
-/// So many users for each page view a second, so that nobody is at several pages at once.
-const USERS_PER_RATE: f64 = 5_000.0;
+/// So many users for each page view a second, so that hardly anybody has two sessions at once.
+const USERS_PER_RATE: f64 = 10_000.0;
 /// The law of Zipf and Mandelbrot: the k-th user's share is in proportion to 1 / (k + users / 200).
 const FLAT: f64 = 200.0;
 /// The first twentieth of the users are regulars: they come directly more often.
@@ -16,7 +16,7 @@ const REGULAR: u64 = 20;
 /// Their share of the sessions: ln(1 + 200 / 20) / ln(1 + 200).
 pub(super) const REGULARS: f64 = 0.452_154_9;
 /// A crawler for so many users.
-const USERS_PER_BOT: u64 = 5_000;
+const USERS_PER_BOT: u64 = 10_000;
 /// A prime, so that no number of users shares a factor with it.
 const STRIDE: u64 = 2_654_435_761;
 
