@@ -116,4 +116,6 @@ impl Lane {
 }
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;

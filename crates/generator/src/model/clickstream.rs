@@ -21,6 +21,11 @@ use self::{
     session::{Origin, Page, Session},
     users::Users,
 };
+#[cfg(test)]
+pub(super) use self::{
+    funnel::{NEXT, THINK},
+    referrer::Channel,
+};
 use super::{Field, FieldKind, LANES, Row, Schema, Scope, Value};
 use crate::random::{Purpose, Random};
 

@@ -13,12 +13,12 @@ pub enum Curve {
 }
 
 /// By the hour of the day, from 0 to 23 o'clock; the mean is 1.
-const HOURS: [f64; 24] = [
+pub(super) const HOURS: [f64; 24] = [
     0.57, 0.37, 0.26, 0.21, 0.20, 0.25, 0.42, 0.69, 0.94, 1.11, 1.22, 1.27, 1.29, 1.28, 1.24, 1.23, 1.25,
     1.32, 1.44, 1.64, 1.79, 1.75, 1.37, 0.89,
 ];
 /// By the day of the week, from Monday; the mean is 1.
-const DAYS: [f64; 7] = [1.06, 1.02, 1.00, 0.98, 0.91, 0.94, 1.09];
+pub(super) const DAYS: [f64; 7] = [1.06, 1.02, 1.00, 0.98, 0.91, 0.94, 1.09];
 
 const HOUR_US: i64 = 3_600_000_000;
 const WEEK_HOURS: usize = 168;

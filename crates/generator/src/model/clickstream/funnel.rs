@@ -20,15 +20,15 @@ pub(super) enum Step {
     BotProduct,
 }
 
-pub(super) const STEPS: usize = 9;
-type BySteps = [f64; STEPS];
+pub(in crate::model) const STEPS: usize = 9;
+pub(in crate::model) type BySteps = [f64; STEPS];
 
 /// Of all sessions, so many are crawlers'.
 pub(super) const BOTS: f64 = 0.01;
 
 /// The chance of each step after each; what is missing to 1 is the chance that the session ends.
 #[rustfmt::skip]
-pub(super) const NEXT: [BySteps; STEPS] = [
+pub(in crate::model) const NEXT: [BySteps; STEPS] = [
     // home  search categ. produc cart  check. order  crawlers
     [0.02, 0.22, 0.33, 0.17, 0.02, 0.00, 0.00, 0.00, 0.00], // home
     [0.02, 0.16, 0.07, 0.54, 0.00, 0.00, 0.00, 0.00, 0.00], // search
@@ -42,7 +42,7 @@ pub(super) const NEXT: [BySteps; STEPS] = [
 ];
 
 /// Think time on a page before the next, in seconds: the median of a log-normal distribution.
-const THINK: BySteps = [8.0, 7.0, 12.0, 18.0, 14.0, 45.0, 10.0, 3.0, 3.0];
+pub(in crate::model) const THINK: BySteps = [8.0, 7.0, 12.0, 18.0, 14.0, 45.0, 10.0, 3.0, 3.0];
 /// And the deviation of its logarithm: of people, of crawlers.
 const SIGMA: f64 = 1.0;
 const BOT_SIGMA: f64 = 0.5;

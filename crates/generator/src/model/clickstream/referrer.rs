@@ -8,7 +8,7 @@ use crate::random::Random;
 
 /// A way to the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channel {
+pub(in crate::model) enum Channel {
     Direct,
     Search,
     Social,
@@ -43,7 +43,7 @@ pub(super) enum Referrer {
 type Shares = &'static [(Referrer, f64)];
 
 impl Channel {
-    pub(super) const ALL: [Self; 5] = [
+    pub(in crate::model) const ALL: [Self; 5] = [
         Self::Direct,
         Self::Search,
         Self::Social,
@@ -52,7 +52,7 @@ impl Channel {
     ];
 
     /// Its share of the sessions: of regulars, of others.
-    pub(super) fn share(self, regular: bool) -> f64 {
+    pub(in crate::model) fn share(self, regular: bool) -> f64 {
         let (regulars, others) = match self {
             Self::Direct => (0.58, 0.22),
             Self::Search => (0.18, 0.44),
@@ -65,7 +65,7 @@ impl Channel {
 
     /// The chance of each step to be the first.
     #[rustfmt::skip]
-    pub(super) fn landing(self) -> [f64; STEPS] {
+    pub(in crate::model) fn landing(self) -> [f64; STEPS] {
         match self {
             //               home  search categ. product cart
             Self::Direct =>  [0.62, 0.05, 0.12, 0.18, 0.03, 0.0, 0.0, 0.0, 0.0],
