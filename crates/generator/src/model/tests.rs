@@ -96,7 +96,7 @@ fn a_seed_makes_these_very_bytes() {
         iot[17],
         r#"{"device_id":"device-00017","site":"site-000","temp_c":2.55,"humidity":82.6,"battery":44,"signal_strength":-84,"ts":"2026-01-05T00:00:00.117Z"}"#
     );
-    assert_eq!([checksum(&clickstream), checksum(&iot)], ["eeabfc60", "65a1b2c5"]);
+    assert_eq!([checksum(&clickstream), checksum(&iot)], ["912cd6bb", "65a1b2c5"]);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::session::Session;
+use super::{funnel::LONGEST_THINK, session::Session};
 
 const SECOND_US: i64 = 1_000_000;
 /// More seconds than a visitor ever thinks.
 const SECONDS: usize = 2_048;
+const _: () = assert!(LONGEST_THINK + 2.0 < SECONDS as f64);
 
 /// Sessions in the order of their next pages.
 ///

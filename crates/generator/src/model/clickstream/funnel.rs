@@ -47,7 +47,7 @@ pub(in crate::model) const THINK: BySteps = [8.0, 7.0, 12.0, 18.0, 14.0, 45.0, 1
 const SIGMA: f64 = 1.0;
 const BOT_SIGMA: f64 = 0.5;
 /// Nobody thinks for longer: whoever is away for half an hour begins another session.
-const LONGEST_THINK: f64 = 1_790.0;
+pub(super) const LONGEST_THINK: f64 = 1_790.0;
 
 /// Where crawlers begin.
 const BOT_LANDING: BySteps = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.5];
@@ -150,7 +150,8 @@ pub(super) fn expected() -> BySteps {
 /// Where sessions begin.
 fn landing() -> BySteps {
     let mut landing = BOT_LANDING.map(|share| share * BOTS);
-    for (regular, of_sessions) in [(true, users::REGULARS), (false, 1.0 - users::REGULARS)] {
+    let regulars = users::regulars();
+    for (regular, of_sessions) in [(true, regulars), (false, 1.0 - regulars)] {
         for channel in Channel::ALL {
             let share = (1.0 - BOTS) * of_sessions * channel.share(regular);
             for (step, chance) in landing.iter_mut().zip(channel.landing()) {

@@ -13,8 +13,6 @@ const USERS_PER_RATE: f64 = 10_000.0;
 const FLAT: f64 = 200.0;
 /// The first twentieth of the users are regulars: they come directly more often.
 const REGULAR: u64 = 20;
-/// Their share of the sessions: ln(1 + 200 / 20) / ln(1 + 200).
-pub(super) const REGULARS: f64 = 0.452_154_9;
 /// A crawler for so many users.
 const USERS_PER_BOT: u64 = 10_000;
 /// A prime, so that no number of users shares a factor with it.
@@ -74,6 +72,11 @@ impl Users {
             agent: agent::of_bots(&mut Random::new(self.lasting, Purpose::User, number)),
         }
     }
+}
+
+/// The regulars' share of the sessions.
+pub(super) fn regulars() -> f64 {
+    libm::log(1.0 + FLAT / REGULAR as f64) / libm::log(1.0 + FLAT)
 }
 
 pub(super) fn write(user: u64, out: &mut Vec<u8>) {
