@@ -108,7 +108,7 @@ impl<D: Disk> Executor<D> {
         let first_correlation_id = (random() & 0x7fff_ffff) as i32;
         let retention = now.monotonic.plus(millis(serving.retention_check));
         Ok(Self {
-            replicas: Replicas::new(node_options.id, &folder, left, serving.clone())?,
+            replicas: Replicas::new(&node_options, &folder, left, serving.clone())?,
             settings: Settings {
                 node: node_options,
                 serving,
@@ -292,6 +292,7 @@ impl<D: Disk> Executor<D> {
             }
         }
         self.fetch_from_leaders(now, out);
+        self.ask_for_isrs(now, out);
         if now.monotonic >= self.schedule.retention {
             self.schedule.retention = now.monotonic.plus(millis(self.settings.serving.retention_check));
             self.replicas.maintain(now.wall);
@@ -446,9 +447,12 @@ impl<D: Disk> Executor<D> {
         match change {
             MetadataChange::Fenced(false) => self.note_boot(),
             MetadataChange::DeleteReplica(replica)
-            | MetadataChange::Resign { replica, .. }
+            | MetadataChange::BecomeFollower { replica, .. }
             | MetadataChange::BecomeLeader { replica, .. } => {
                 self.on_part_changed((replica.topic_id, replica.partition), now, out);
+            }
+            MetadataChange::IsrChanged(replica) => {
+                self.on_isr_changed((replica.topic_id, replica.partition), now, out);
             }
             _ => {}
         }

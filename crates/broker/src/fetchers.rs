@@ -1,6 +1,6 @@
 //! What this broker copies from others: one Fetch under way for each leader, for all that follows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::Millis;
 use kafka_protocol::messages::FetchRequest;
@@ -17,8 +17,6 @@ const MAX_BYTES: i32 = 10 << 20;
 const PARTITION_MAX_BYTES: i32 = 1 << 20;
 /// Without an answer for so long a Fetch is given up: frames may be dropped.
 const GIVEN_UP: Millis = Millis(2_000);
-/// For how long a partition isn't asked for that could not be copied.
-const PAUSE: Millis = Millis(100);
 
 /// All that this broker copies, by leader.
 #[derive(Debug, Default)]
@@ -28,8 +26,7 @@ pub(crate) struct Fetchers {
 
 #[derive(Debug, Default)]
 struct Fetcher {
-    /// The partitions, each with the time before which it isn't asked for.
-    partitions: BTreeMap<Key, Millis>,
+    partitions: BTreeSet<Key>,
     under_way: Option<UnderWay>,
 }
 
@@ -49,10 +46,9 @@ pub(crate) struct Asked {
 
 impl Fetchers {
     /// Copies a partition from this leader from now on, and from no other.
-    pub(crate) fn follow(&mut self, key: Key, leader: BrokerId, now: Millis) {
+    pub(crate) fn follow(&mut self, key: Key, leader: BrokerId) {
         self.forget(key);
-        let fetcher = self.of.entry(leader).or_default();
-        fetcher.partitions.insert(key, now);
+        self.of.entry(leader).or_default().partitions.insert(key);
     }
 
     /// Copies it no longer.
@@ -72,38 +68,33 @@ impl Fetchers {
         }
     }
 
-    /// Doesn't ask for a partition for a while.
-    pub(crate) fn pause(&mut self, key: Key, leader: BrokerId, now: Millis) {
-        let fetcher = self.of.get_mut(&leader);
-        if let Some(not_before) = fetcher.and_then(|fetcher| fetcher.partitions.get_mut(&key)) {
-            *not_before = now.plus(PAUSE);
-        }
-    }
-
     /// The leaders from which something is copied.
     pub(crate) fn leaders(&self) -> Vec<BrokerId> {
         self.of.keys().copied().collect()
     }
 
-    /// The partitions to ask this leader for now; none while a Fetch for all of them is under way.
-    pub(crate) fn due(&self, leader: BrokerId, now: Millis) -> Vec<Key> {
-        let Some(fetcher) = self.of.get(&leader) else {
-            return Vec::new();
-        };
-        let partitions = fetcher.partitions.iter();
-        let due: Vec<Key> = partitions
-            .filter(|(_, not_before)| **not_before <= now)
-            .map(|(key, _)| *key)
-            .collect();
-        match &fetcher.under_way {
-            Some(under_way)
-                if now.since(under_way.sent) < GIVEN_UP
-                    && due.iter().all(|key| under_way.asked.contains_key(key)) =>
-            {
-                Vec::new()
-            }
-            _ => due,
-        }
+    /// The partitions that are copied from this leader.
+    pub(crate) fn partitions(&self, leader: BrokerId) -> impl Iterator<Item = Key> {
+        let fetcher = self.of.get(&leader);
+        fetcher
+            .into_iter()
+            .flat_map(|fetcher| fetcher.partitions.iter().copied())
+    }
+
+    /// Whether a Fetch under way asks for all of these already.
+    pub(crate) fn covers<'a>(
+        &self,
+        leader: BrokerId,
+        mut due: impl Iterator<Item = &'a Key>,
+        now: Millis,
+    ) -> bool {
+        let under_way = self
+            .of
+            .get(&leader)
+            .and_then(|fetcher| fetcher.under_way.as_ref());
+        under_way.is_some_and(|under_way| {
+            now.since(under_way.sent) < GIVEN_UP && due.all(|key| under_way.asked.contains_key(key))
+        })
     }
 
     /// A Fetch for these was sent; the one before it, if there is one, is void.

@@ -89,7 +89,8 @@ impl AskKind {
             ControllerRequest::CreateTopics(_)
             | ControllerRequest::DeleteTopics(_)
             | ControllerRequest::CreatePartitions(_)
-            | ControllerRequest::AlterConfigs(_) => Self::Forward,
+            | ControllerRequest::AlterConfigs(_)
+            | ControllerRequest::AlterPartition(_) => Self::Forward,
         }
     }
 
@@ -127,7 +128,8 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
         ControllerRequest::CreateTopics(_)
         | ControllerRequest::DeleteTopics(_)
         | ControllerRequest::CreatePartitions(_)
-        | ControllerRequest::AlterConfigs(_) => {
+        | ControllerRequest::AlterConfigs(_)
+        | ControllerRequest::AlterPartition(_) => {
             put_json(&mut out, request);
             Ok(())
         }

@@ -3,13 +3,18 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use cluster::{InSync, Leader, Limits, Millis, Partition as Committed};
+use cluster::{
+    FetchedPartition, Follower, FollowerFetch, Leader, Leadership, LogEnds, Millis, Partition as Committed,
+    Progress, ReplicationOptions, Step,
+};
 use disk::Disk;
 use kafka_protocol::ResponseError;
 use log::{AppendError, Appended, LogError, Options, Partition};
-use record::{BrokerId, LeaderEpoch, Offset, Timestamp};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, Timestamp};
 
+use crate::Clock;
 use crate::refusal::Refusal;
+use crate::replicas::Key;
 
 /// One partition that this broker holds.
 pub(crate) struct Replica<D: Disk> {
@@ -18,10 +23,12 @@ pub(crate) struct Replica<D: Disk> {
     /// Tells this opening of the files from others.
     pub(crate) opened: u64,
     assigned: Assigned,
-    /// As long as this broker leads, and the files can be used.
-    leader: Option<Box<Leader>>,
-    /// What is known to be committed; follows [`Leader`] on a leader, and the leader's word elsewhere.
+    /// The part that is assigned, as long as the files can be used.
+    role: Role,
+    /// What is known to be committed; as [`Leader`] or [`Follower`] say where there is one.
     high_watermark: Offset,
+    /// Where the log ended when this broker led it last.
+    led_up_to: Offset,
     /// Where appends above the high watermark end, and how many bytes each has.
     uncommitted: VecDeque<(Offset, usize)>,
 }
@@ -36,38 +43,48 @@ pub(crate) enum State<D: Disk> {
 /// What this broker is to a partition, by committed metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Assigned {
-    /// Nobody leads it.
-    Nobody,
+    /// That isn't known yet.
+    Nothing,
     /// This broker leads it.
     Leader(LeaderEpoch),
-    /// Another one does, and this one copies it.
-    Follower { leader: BrokerId, epoch: LeaderEpoch },
+    /// Another one does, if anybody, and this one copies it.
+    Follower {
+        leader: Option<BrokerId>,
+        epoch: LeaderEpoch,
+    },
 }
 
 impl Assigned {
     /// Whom this broker copies the partition from.
     pub(crate) fn followed(self) -> Option<BrokerId> {
         match self {
-            Self::Follower { leader, .. } => Some(leader),
-            Self::Nobody | Self::Leader(_) => None,
+            Self::Follower { leader, .. } => leader,
+            Self::Nothing | Self::Leader(_) => None,
         }
     }
 
     /// The leader's epoch.
     pub(crate) fn epoch(self) -> Option<LeaderEpoch> {
         match self {
-            Self::Nobody => None,
+            Self::Nothing => None,
             Self::Leader(epoch) | Self::Follower { epoch, .. } => Some(epoch),
         }
     }
 }
 
-/// Under which conditions a leader leads.
+enum Role {
+    None,
+    Leader(Box<Leader>),
+    Follower(Follower),
+}
+
+/// Under which conditions a replica takes its part.
 #[derive(Debug, Clone)]
 pub(crate) struct Mandate<'a> {
-    pub(crate) me: InSync,
+    pub(crate) key: Key,
+    pub(crate) me: (BrokerId, BrokerEpoch),
     pub(crate) partition: &'a Committed,
-    pub(crate) limits: Limits,
+    pub(crate) options: ReplicationOptions,
     pub(crate) now: Millis,
 }
 
@@ -99,9 +116,10 @@ impl<D: Disk> Replica<D> {
             dir,
             state,
             opened,
-            assigned: Assigned::Nobody,
-            leader: None,
+            assigned: Assigned::Nothing,
+            role: Role::None,
             high_watermark,
+            led_up_to: Offset(-1),
             uncommitted: VecDeque::new(),
         }
     }
@@ -121,25 +139,31 @@ impl<D: Disk> Replica<D> {
 
     /// The same with what a leader has learnt since [`Replica::advance`].
     pub(crate) fn committed(&self) -> Offset {
-        let leader = self.leader.as_ref().map(|leader| leader.high_watermark());
-        leader.unwrap_or(self.high_watermark).max(self.high_watermark)
+        let leader = self.leader().map_or(self.high_watermark, Leader::high_watermark);
+        leader.max(self.high_watermark)
     }
 
     /// The end of what clients may read, for those who ask for it.
     pub(crate) fn latest(&self) -> Result<Offset, Refusal> {
-        // It could be lower than what the leader before has told (KIP-207).
-        match &self.leader {
-            Some(leader) => leader.latest().ok_or(ResponseError::OffsetNotAvailable.into()),
-            None => Ok(self.high_watermark),
+        match &self.role {
+            // It could be lower than what the leader before has told (KIP-207).
+            Role::Leader(leader) => leader.latest().ok_or(ResponseError::OffsetNotAvailable.into()),
+            Role::Follower(_) | Role::None => Ok(self.high_watermark),
         }
     }
 
     pub(crate) fn leader(&self) -> Option<&Leader> {
-        self.leader.as_deref()
+        match &self.role {
+            Role::Leader(leader) => Some(leader),
+            Role::Follower(_) | Role::None => None,
+        }
     }
 
     pub(crate) fn leader_mut(&mut self) -> Option<&mut Leader> {
-        self.leader.as_deref_mut()
+        match &mut self.role {
+            Role::Leader(leader) => Some(leader),
+            Role::Follower(_) | Role::None => None,
+        }
     }
 
     /// The files, for reading.
@@ -169,11 +193,10 @@ impl<D: Disk> Replica<D> {
     /// leader that has lost records. What it lost may be on followers already, and under the same epoch
     /// nobody could tell it from what would be written in its place.
     pub(crate) fn resumes(&mut self, before: &Self) -> bool {
-        self.high_watermark = self.high_watermark.max(before.high_watermark);
-        let end = self.log().map_or(Offset(-1), Partition::end_offset);
-        self.high_watermark = self.high_watermark.min(end.max(Offset(0)));
-        let led_up_to = before.leader().map_or(Offset(-1), Leader::end);
-        if end < led_up_to {
+        let end = self.log().map_or(Offset(0), Partition::end_offset);
+        self.high_watermark = self.high_watermark.max(before.high_watermark).min(end);
+        let led_up_to = before.leader().map_or(Offset(-1), |_| before.led_up_to);
+        if end < led_up_to && !self.is_offline() {
             tracing::error!(
                 partition = %self.dir.display(),
                 "offsets {end} to {led_up_to} are gone; it stays offline until another broker has led it"
@@ -185,19 +208,28 @@ impl<D: Disk> Replica<D> {
     /// Takes its part in the partition.
     pub(crate) fn assign(&mut self, assigned: Assigned, mandate: &Mandate<'_>) {
         self.uncommitted.clear();
-        self.leader = None;
         self.assigned = assigned;
-        if matches!(assigned, Assigned::Leader(_)) {
-            self.lead(mandate);
-        }
+        self.role = match assigned {
+            Assigned::Nothing => Role::None,
+            Assigned::Leader(epoch) => self.lead(epoch, mandate),
+            Assigned::Follower { leader, epoch } => {
+                let follower = Follower::new(leader, epoch, self.high_watermark);
+                #[cfg(feature = "deliberate-bugs")]
+                let follower = follower.with_bug(mandate.options.bug);
+                Role::Follower(follower)
+            }
+        };
     }
 
     /// Accepts writes from now on.
-    fn lead(&mut self, mandate: &Mandate<'_>) {
-        let epoch = mandate.partition.leader_epoch;
+    fn lead(&mut self, epoch: LeaderEpoch, mandate: &Mandate<'_>) -> Role {
         let State::Online(log) = &mut self.state else {
-            return;
+            return Role::None;
         };
+        // Somebody else leads by now, and that is about to be told.
+        if mandate.partition.leader_epoch != epoch {
+            return Role::None;
+        }
         match log.begin_epoch(epoch) {
             Ok(()) => {}
             // Nothing is harmed, and what is there can be read: the first append notes the epoch.
@@ -207,19 +239,27 @@ impl<D: Disk> Replica<D> {
             Err(e) => {
                 tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
                 self.state = State::Offline(e.to_string());
-                return;
+                return Role::None;
             }
         }
-        let Mandate {
-            me,
-            partition,
-            limits,
-            now,
-        } = *mandate;
-        let end = log.end_offset();
-        let leader = Leader::new(me, partition, limits, end, self.high_watermark, now);
+        let place = Leadership {
+            topic_id: mandate.key.0,
+            partition: mandate.key.1,
+            broker: mandate.me.0,
+            broker_epoch: mandate.me.1,
+            log_end: log.end_offset(),
+            high_watermark: self.high_watermark,
+        };
+        self.led_up_to = place.log_end;
+        let leader = Leader::new(place, mandate.partition, mandate.options, mandate.now);
         self.high_watermark = leader.high_watermark();
-        self.leader = Some(Box::new(leader));
+        Role::Leader(Box::new(leader))
+    }
+
+    /// The ISR or the replicas have changed, under the same leader.
+    pub(crate) fn on_isr_changed(&mut self, partition: &Committed, now: Millis) -> Progress {
+        let leader = self.leader_mut();
+        leader.map_or(Progress::default(), |leader| leader.on_metadata(partition, now))
     }
 
     /// Appends batches that clients may write.
@@ -228,20 +268,43 @@ impl<D: Disk> Replica<D> {
             State::Online(log) => log,
             State::Offline(reason) => return Err(Refusal::storage(reason.clone())),
         };
-        let leader = self.leader.as_mut().ok_or(ResponseError::NotLeaderOrFollower)?;
+        let Role::Leader(leader) = &mut self.role else {
+            return Err(ResponseError::NotLeaderOrFollower.into());
+        };
         let appended = log
-            .append_as_leader(batches, leader.epoch(), now)
+            .append_as_leader(batches, leader.leader_epoch(), now)
             .map_err(|e| Refusal::from(&e))?;
         if !appended.duplicate {
-            self.uncommitted.push_back((log.end_offset(), batches.len()));
-            leader.on_append(log.end_offset());
+            self.led_up_to = log.end_offset();
+            self.uncommitted.push_back((self.led_up_to, batches.len()));
+            // What came of it is told by `advance`.
+            let _ = leader.on_append(self.led_up_to);
         }
         Ok(appended)
     }
 
+    /// A follower fetches from here; gives the end of the log.
+    pub(crate) fn on_fetch(
+        &mut self,
+        from: (BrokerId, BrokerEpoch),
+        offset: Offset,
+        now: Millis,
+    ) -> Result<Offset, Refusal> {
+        let log_end = self.log()?.end_offset();
+        let leader = self.leader_mut().ok_or(ResponseError::NotLeaderOrFollower)?;
+        let fetch = FollowerFetch {
+            from: from.0,
+            broker_epoch: from.1,
+            offset,
+            log_end,
+        };
+        leader.on_fetch(fetch, now)?;
+        Ok(log_end)
+    }
+
     /// Takes over what a leader knows to be committed by now; says what is new.
     pub(crate) fn advance(&mut self) -> Option<Advance> {
-        let high_watermark = self.leader.as_ref()?.high_watermark();
+        let high_watermark = self.leader()?.high_watermark();
         if high_watermark <= self.high_watermark {
             return None;
         }
@@ -256,64 +319,78 @@ impl<D: Disk> Replica<D> {
         })
     }
 
-    /// Where a follower goes on fetching; `None` where this broker doesn't follow, or can't write.
-    pub(crate) fn position(&self) -> Option<Position> {
-        let Assigned::Follower { epoch, .. } = self.assigned else {
+    /// Where a follower goes on fetching; `None` where this broker doesn't follow, can't write, or isn't due.
+    pub(crate) fn position(&self, now: Millis) -> Option<Position> {
+        let Role::Follower(follower) = &self.role else {
             return None;
         };
         let log = self.log().ok()?;
-        Some(Position {
-            leader_epoch: epoch,
+        follower.is_due(now).then(|| Position {
+            leader_epoch: follower.leader_epoch(),
             start: log.start_offset(),
             end: log.end_offset(),
             last_epoch: log.last_record_epoch().unwrap_or(LeaderEpoch(-1)),
         })
     }
 
-    /// Takes what a leader has given a follower.
-    pub(crate) fn copy(&mut self, batches: &[u8], now: Timestamp) -> Result<bool, Refusal> {
-        let appended = self.log_mut()?.append_as_follower(batches, now);
-        appended
-            .map(|appended| appended.rolled)
-            .map_err(|e| Refusal::from(&e))
-    }
-
-    /// Takes over the leader's start offset and high watermark, as far as this log reaches.
-    pub(crate) fn keep_up(&mut self, start: Offset, high_watermark: Offset) -> Result<(), Refusal> {
-        let log = self.log_mut()?;
-        let end = log.end_offset();
-        if start > log.start_offset() && start <= end {
-            log.set_start_offset(start).map_err(storage)?;
+    /// A follower's Fetch came to nothing.
+    pub(crate) fn on_fetch_failed(&mut self, now: Millis) {
+        if let Role::Follower(follower) = &mut self.role {
+            follower.on_failure(now);
         }
-        self.high_watermark = self
-            .high_watermark
-            .max(high_watermark.min(end))
-            .max(start.min(end));
-        Ok(())
     }
 
-    /// Cuts a follower's log where its leader's parts from it.
-    pub(crate) fn truncate(&mut self, told: (LeaderEpoch, Offset)) -> Result<Offset, Refusal> {
-        let log = self.log_mut()?;
-        let own = log.end_offset_for_epoch(told.0);
-        let to = cluster::truncate_to(told, own, log.end_offset()).max(log.start_offset());
-        let end = log.truncate_to(to).map_err(storage)?;
-        if end < self.high_watermark {
-            let before = self.high_watermark;
+    /// Does to a follower's log what its leader says; whether a segment was sealed.
+    pub(crate) fn take(
+        &mut self,
+        fetched: FetchedPartition,
+        records: &[u8],
+        now: Clock,
+    ) -> Result<bool, Refusal> {
+        let Role::Follower(follower) = &mut self.role else {
+            return Ok(false);
+        };
+        let log = match &mut self.state {
+            State::Online(log) => log,
+            State::Offline(reason) => return Err(Refusal::storage(reason.clone())),
+        };
+        let ends = LogEnds {
+            start: log.start_offset(),
+            end: log.end_offset(),
+        };
+        let own_end_of = |epoch| log.end_offset_for_epoch(epoch);
+        let mut rolled = false;
+        match follower.on_response(fetched, ends, own_end_of, now.monotonic) {
+            Step::Append { start } => {
+                if !records.is_empty() {
+                    let appended = log.append_as_follower(records, now.wall);
+                    rolled = appended.map_err(|e| Refusal::from(&e))?.rolled;
+                }
+                self.high_watermark = follower.on_log_end(log.end_offset());
+                if let Some(start) = start.filter(|start| *start <= log.end_offset()) {
+                    log.set_start_offset(start).map_err(storage)?;
+                }
+            }
+            Step::Truncate(to) => {
+                let end = log.truncate_to(to).map_err(storage)?;
+                tracing::info!(partition = %self.dir.display(), %end, "cut off what the leader doesn't have");
+                follower.on_truncated(end);
+            }
+            Step::Reset(start) => {
+                log.reset_to(start).map_err(storage)?;
+                follower.on_truncated(start);
+            }
+            Step::Nothing => {}
+        }
+        if follower.high_watermark() < self.high_watermark {
+            let (from, to) = (follower.high_watermark(), self.high_watermark);
             tracing::error!(
                 partition = %self.dir.display(),
-                "records from {end} to {before} were committed and are gone: the leader doesn't have them"
+                "records from {from} to {to} were committed and are gone: the leader doesn't have them"
             );
-            self.high_watermark = end;
+            self.high_watermark = from;
         }
-        Ok(end)
-    }
-
-    /// Begins anew where the leader's log begins, which this one no longer overlaps.
-    pub(crate) fn reset(&mut self, start: Offset) -> Result<(), Refusal> {
-        self.log_mut()?.reset_to(start).map_err(storage)?;
-        self.high_watermark = start;
-        Ok(())
+        Ok(rolled)
     }
 
     /// Serves nothing below this offset any more, and gives the start offset, which is durable.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cluster::{InSync, Metadata, MetadataChange, Topic};
+use cluster::{Metadata, MetadataChange, ReplicationOptions, Topic};
 use disk::{Disk, Kind};
 use kafka_protocol::ResponseError;
 use log::{LogError, Options, Partition, Trust};
@@ -26,8 +26,10 @@ pub(crate) type Key = (TopicId, PartitionIndex);
 
 /// All partitions that this broker holds.
 pub(crate) struct Replicas<D: Disk> {
-    /// This process.
-    me: InSync,
+    /// This process, by its id and its broker epoch.
+    me: (BrokerId, BrokerEpoch),
+    #[cfg(feature = "deliberate-bugs")]
+    bug: Option<cluster::Bug>,
     disk: D,
     folder: PathBuf,
     left: Left,
@@ -52,7 +54,7 @@ impl<D: Disk> Replicas<D> {
     /// # Errors
     /// If the disk fails.
     pub(crate) fn new(
-        me: BrokerId,
+        node: &cluster::Options,
         folder: &Folder<D>,
         left: Left,
         serving: Serving,
@@ -62,10 +64,9 @@ impl<D: Disk> Replicas<D> {
             tracing::warn!("what deleted topics have left could not be removed: {e}");
         }
         Ok(Self {
-            me: InSync {
-                broker: me,
-                epoch: BrokerEpoch(-1),
-            },
+            me: (node.id, BrokerEpoch(-1)),
+            #[cfg(feature = "deliberate-bugs")]
+            bug: node.bug,
             disk,
             folder: path,
             left,
@@ -84,7 +85,7 @@ impl<D: Disk> Replicas<D> {
     pub(crate) fn on_change(&mut self, change: &MetadataChange, metadata: &Metadata, now: Clock) {
         match change {
             MetadataChange::Registered { broker_epoch } => {
-                self.me.epoch = *broker_epoch;
+                self.me.1 = *broker_epoch;
                 self.remove_left_over(metadata);
             }
             MetadataChange::Fenced(_) => {}
@@ -112,20 +113,20 @@ impl<D: Disk> Replicas<D> {
                 let key = (replica.topic_id, replica.partition);
                 self.assign(key, Assigned::Leader(*leader_epoch), metadata, now);
             }
-            MetadataChange::Resign {
+            MetadataChange::BecomeFollower {
                 replica,
+                leader,
                 leader_epoch,
             } => {
                 let key = (replica.topic_id, replica.partition);
-                let leader = metadata
-                    .partition(key.0, key.1)
-                    .and_then(|partition| partition.leader);
-                let assigned = leader.map_or(Assigned::Nobody, |leader| Assigned::Follower {
-                    leader,
+                let assigned = Assigned::Follower {
+                    leader: *leader,
                     epoch: *leader_epoch,
-                });
+                };
                 self.assign(key, assigned, metadata, now);
             }
+            // The executor asks for it.
+            MetadataChange::IsrChanged(_) => {}
             MetadataChange::ConfigChanged { topic_id } => {
                 if let Some(topic) = metadata.topics.get(topic_id) {
                     self.configure(topic);
@@ -148,18 +149,32 @@ impl<D: Disk> Replicas<D> {
         self.replicas.insert(key, replica);
     }
 
+    /// What a topic asks of its replicas.
+    fn replication(&self, topic: &Topic) -> ReplicationOptions {
+        let options = topic_settings::replication(topic, &self.serving);
+        #[cfg(feature = "deliberate-bugs")]
+        let options = {
+            let mut options = options;
+            options.bug = self.bug;
+            options
+        };
+        options
+    }
+
     fn assign(&mut self, key: Key, assigned: Assigned, metadata: &Metadata, now: Clock) {
+        let topic = metadata.topics.get(&key.0);
+        let options = topic.map(|topic| self.replication(topic));
         let Some(replica) = self.replicas.get_mut(&key) else {
             return;
         };
-        let topic = metadata.topics.get(&key.0);
-        if let (Some(topic), Some(partition)) = (topic, metadata.partition(key.0, key.1)) {
+        if let (Some(options), Some(partition)) = (options, metadata.partition(key.0, key.1)) {
             replica.assign(
                 assigned,
                 &Mandate {
+                    key,
                     me: self.me,
                     partition,
-                    limits: topic_settings::limits(topic, &self.serving),
+                    options,
                     now: now.monotonic,
                 },
             );
@@ -215,6 +230,15 @@ impl<D: Disk> Replicas<D> {
         self.replicas.get_mut(&key)?.advance()
     }
 
+    /// The partitions that this broker leads.
+    pub(crate) fn led(&self) -> Vec<Key> {
+        let led = self
+            .replicas
+            .iter()
+            .filter(|(_, replica)| replica.leader().is_some());
+        led.map(|(key, _)| *key).collect()
+    }
+
     /// Where the log of a partition begins; -1 where that isn't known.
     pub(crate) fn start_of(&self, key: Key) -> Offset {
         let log = self.replicas.get(&key).and_then(|replica| replica.log().ok());
@@ -227,7 +251,7 @@ impl<D: Disk> Replicas<D> {
         let replica = self.readable(key, client_epoch)?;
         match replica.assigned() {
             Assigned::Leader(_) => Ok(replica),
-            Assigned::Nobody | Assigned::Follower { .. } => Err(ResponseError::NotLeaderOrFollower.into()),
+            Assigned::Nothing | Assigned::Follower { .. } => Err(ResponseError::NotLeaderOrFollower.into()),
         }
     }
 
@@ -469,7 +493,7 @@ impl<D: Disk> Replicas<D> {
 
     fn configure(&mut self, topic: &Topic) {
         let options = topic_settings::log_options(topic, &self.serving);
-        let limits = topic_settings::limits(topic, &self.serving);
+        let replication = self.replication(topic);
         for replica in self
             .replicas
             .range_mut((topic.id, PartitionIndex(0))..)
@@ -477,7 +501,8 @@ impl<D: Disk> Replicas<D> {
         {
             replica.set_options(options.clone());
             if let Some(leader) = replica.leader_mut() {
-                leader.set_limits(limits);
+                // Whoever waits hears of it with the next change of the high watermark.
+                let _ = leader.set_options(replication);
             }
         }
     }

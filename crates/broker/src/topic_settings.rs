@@ -1,6 +1,6 @@
 //! What a topic's configuration means for its log and for what clients may write.
 
-use cluster::{Limits, Topic, topic_config};
+use cluster::{ReplicationOptions, Topic, topic_config};
 use log::Options;
 use record::TimestampType;
 
@@ -73,10 +73,8 @@ fn has_policy(topic: &Topic, policy: &str, serving: &Serving) -> bool {
         .any(|set| set.trim() == policy)
 }
 
-/// What a topic's leaders demand of their followers.
-pub(crate) fn limits(topic: &Topic, serving: &Serving) -> Limits {
-    Limits {
-        min_in_sync: value(topic, "min.insync.replicas", serving).parse().unwrap_or(1),
-        max_lag: millis(serving.replica_max_lag),
-    }
+/// What a topic asks of its replicas.
+pub(crate) fn replication(topic: &Topic, serving: &Serving) -> ReplicationOptions {
+    let min_in_sync = value(topic, "min.insync.replicas", serving);
+    ReplicationOptions::new(min_in_sync.parse().unwrap_or(1), millis(serving.replica_max_lag))
 }

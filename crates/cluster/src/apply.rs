@@ -99,21 +99,30 @@ impl Metadata {
                     leader_epoch,
                     replicas,
                     isr,
+                    target: None,
                     partition_epoch: 0,
                 });
                 Some(Touched::Partition(topic_id, partition))
             }
-            R::PartitionLeader {
+            R::PartitionChange {
                 topic_id,
                 partition,
                 leader,
                 leader_epoch,
+                isr,
+                replicas,
+                target,
             } => {
                 let place = usize::try_from(partition.0).ok()?;
                 let known = self.topics.get_mut(&topic_id)?.partitions.get_mut(place)?;
-                known.leader = leader;
-                known.leader_epoch = leader_epoch;
-                known.partition_epoch += 1;
+                *known = Partition {
+                    leader,
+                    leader_epoch,
+                    replicas,
+                    isr,
+                    target,
+                    partition_epoch: known.partition_epoch + 1,
+                };
                 Some(Touched::Partition(topic_id, partition))
             }
             R::RemoveTopic { topic_id } => {

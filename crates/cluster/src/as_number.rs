@@ -38,6 +38,47 @@ pub(crate) mod broker_ids {
     }
 }
 
+/// Lists of brokers, or none.
+pub(crate) mod maybe_broker_ids {
+    use record::BrokerId;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Option<Vec<BrokerId>>, s: S) -> Result<S::Ok, S::Error> {
+        let ids = value
+            .as_ref()
+            .map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>());
+        ids.serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<BrokerId>>, D::Error> {
+        let ids = Option::<Vec<i32>>::deserialize(d)?;
+        Ok(ids.map(|ids| ids.into_iter().map(BrokerId).collect()))
+    }
+}
+
+/// Brokers with their epochs.
+pub(crate) mod brokers_and_epochs {
+    use record::{BrokerEpoch, BrokerId};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        value: &[(BrokerId, BrokerEpoch)],
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        s.collect_seq(value.iter().map(|(id, epoch)| (id.0, epoch.0)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Vec<(BrokerId, BrokerEpoch)>, D::Error> {
+        let pairs = Vec::<(i32, i64)>::deserialize(d)?;
+        Ok(pairs
+            .into_iter()
+            .map(|(id, epoch)| (BrokerId(id), BrokerEpoch(epoch)))
+            .collect())
+    }
+}
+
 /// A broker or none.
 pub(crate) mod maybe_broker {
     use record::BrokerId;

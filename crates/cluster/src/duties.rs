@@ -18,7 +18,14 @@ pub(crate) struct Duties {
     incarnation: Uuid,
     registered: bool,
     fenced: bool,
-    held: BTreeMap<(TopicId, PartitionIndex), Option<LeaderEpoch>>,
+    held: BTreeMap<(TopicId, PartitionIndex), Part>,
+}
+
+/// What was last asked of a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    leader: Option<BrokerId>,
+    leader_epoch: LeaderEpoch,
 }
 
 impl Duties {
@@ -74,18 +81,18 @@ impl Duties {
         changes
     }
 
-    /// Another process has registered as this broker: what this one leads is no longer its own.
+    /// Another process has registered as this broker: what this one leads and follows is no longer its own.
     fn lose_registration(&mut self, metadata: &Metadata, changes: &mut Vec<MetadataChange>) {
         if !self.registered {
             return;
         }
         self.registered = false;
-        for ((topic_id, partition), leading) in std::mem::take(&mut self.held) {
-            if let (Some(leader_epoch), Some(topic)) = (leading, metadata.topics.get(&topic_id)) {
-                let replica = replica(topic, partition);
-                changes.push(MetadataChange::Resign {
-                    replica,
-                    leader_epoch,
+        for ((topic_id, partition), part) in std::mem::take(&mut self.held) {
+            if let Some(topic) = metadata.topics.get(&topic_id) {
+                changes.push(MetadataChange::BecomeFollower {
+                    replica: replica(topic, partition),
+                    leader: None,
+                    leader_epoch: part.leader_epoch,
                 });
             }
         }
@@ -93,14 +100,8 @@ impl Duties {
 
     fn take_over(&mut self, metadata: &Metadata, changes: &mut Vec<MetadataChange>) {
         for topic in metadata.topics.values() {
-            for (place, partition) in (0..).zip(&topic.partitions) {
-                if partition.replicas.contains(&self.id) {
-                    self.held.insert((topic.id, PartitionIndex(place)), None);
-                    changes.push(MetadataChange::CreateReplica(replica(
-                        topic,
-                        PartitionIndex(place),
-                    )));
-                }
+            for (place, _) in (0..).zip(&topic.partitions) {
+                self.update_partition(metadata, topic.id, PartitionIndex(place), changes);
             }
         }
     }
@@ -112,36 +113,45 @@ impl Duties {
         index: PartitionIndex,
         changes: &mut Vec<MetadataChange>,
     ) {
+        let key = (topic_id, index);
         let Some(topic) = metadata.topics.get(&topic_id) else {
             return;
         };
         let Some(partition) = metadata.partition(topic_id, index) else {
             return;
         };
-        if !partition.replicas.contains(&self.id) {
-            return;
-        }
-        let leading = self.held.entry((topic_id, index)).or_insert_with(|| {
-            changes.push(MetadataChange::CreateReplica(replica(topic, index)));
-            None
-        });
-        let leader_epoch = partition.leader_epoch;
-        let now = (partition.leader == Some(self.id)).then_some(leader_epoch);
-        if *leading == now {
-            return;
-        }
-        *leading = now;
         let replica = replica(topic, index);
-        changes.push(match now {
-            Some(_) => MetadataChange::BecomeLeader {
-                replica,
-                leader_epoch,
-            },
-            None => MetadataChange::Resign {
-                replica,
-                leader_epoch,
-            },
-        });
+        if !partition.replicas.contains(&self.id) {
+            if self.held.remove(&key).is_some() {
+                changes.push(MetadataChange::DeleteReplica(replica));
+            }
+            return;
+        }
+        let now = Part {
+            leader: partition.leader,
+            leader_epoch: partition.leader_epoch,
+        };
+        let before = self.held.insert(key, now);
+        if before.is_none() {
+            changes.push(MetadataChange::CreateReplica(replica.clone()));
+        }
+        let leads = partition.leader == Some(self.id);
+        let leader_epoch = partition.leader_epoch;
+        if before != Some(now) {
+            changes.push(match leads {
+                true => MetadataChange::BecomeLeader {
+                    replica,
+                    leader_epoch,
+                },
+                false => MetadataChange::BecomeFollower {
+                    replica,
+                    leader: partition.leader,
+                    leader_epoch,
+                },
+            });
+        } else if leads {
+            changes.push(MetadataChange::IsrChanged(replica));
+        }
     }
 
     fn remove(&mut self, topic: &Topic, changes: &mut Vec<MetadataChange>) {

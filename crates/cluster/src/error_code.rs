@@ -36,7 +36,7 @@ codes! {
     UnknownServerError = -1,
     /// No topic of this name.
     UnknownTopicOrPartition = 3,
-    /// This broker doesn't lead the partition, or may not know that it does no longer. Retriable.
+    /// The partition is led elsewhere. Retriable.
     NotLeaderOrFollower = 6,
     /// No answer in time. Retriable.
     RequestTimedOut = 7,
@@ -44,7 +44,7 @@ codes! {
     NetworkException = 13,
     /// A name that no topic can have.
     InvalidTopicException = 17,
-    /// Fewer replicas are in sync than `min.insync.replicas` says. Retriable.
+    /// Too few replicas are in sync for acks=all. Retriable.
     NotEnoughReplicas = 19,
     /// The name is taken.
     TopicAlreadyExists = 36,
@@ -62,16 +62,24 @@ codes! {
     InvalidRequest = 42,
     /// Refused by a limit of this cluster.
     PolicyViolation = 44,
+    /// A leader epoch of the past. Retriable.
+    FencedLeaderEpoch = 74,
+    /// A leader epoch that this broker doesn't know yet. Retriable.
+    UnknownLeaderEpoch = 75,
     /// A broker epoch that is no longer, or not yet, valid.
     StaleBrokerEpoch = 77,
     /// Too many requests wait already. Retriable.
     ThrottlingQuotaExceeded = 89,
+    /// The partition has changed since. Retriable.
+    InvalidUpdateVersion = 95,
     /// No topic of this id.
     UnknownTopicId = 100,
     /// Another process is registered under this id and alive.
     DuplicateBrokerRegistration = 101,
     /// The broker belongs to another cluster.
     InconsistentClusterId = 104,
+    /// A broker that can't be in sync: no replica, fenced, or registered anew.
+    IneligibleReplica = 107,
     /// The broker isn't registered. Retriable.
     BrokerIdNotRegistered = 102,
 }

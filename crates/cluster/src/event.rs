@@ -120,22 +120,27 @@ pub enum MetadataChange {
     Fenced(bool),
     /// Open the partition, or create it where there is none.
     CreateReplica(Replica),
-    /// The topic is gone: delete the partition's files.
+    /// The topic is gone, or the partition has moved to other brokers: delete its files.
     DeleteReplica(Replica),
-    /// Accept writes from now on, under this epoch.
+    /// Accept writes from now on, under this epoch: see [`crate::Leader`].
     BecomeLeader {
         /// Of what.
         replica: Replica,
         /// Was committed after this process had registered.
         leader_epoch: LeaderEpoch,
     },
-    /// Refuse reads and writes: the partition has no leader, or another one.
-    Resign {
+    /// Refuse writes; fetch from the leader, if there is one: see [`crate::Follower`].
+    BecomeFollower {
         /// Of what.
         replica: Replica,
-        /// The epoch that ended the leadership.
+        /// Whom to follow.
+        leader: Option<BrokerId>,
+        /// Its epoch, or the one that has no leader.
         leader_epoch: LeaderEpoch,
     },
+    /// The ISR or the replicas of a partition that this broker leads changed, under the same leader epoch;
+    /// read them from the metadata.
+    IsrChanged(Replica),
     /// The topic's configuration changed; read it from the metadata.
     ConfigChanged {
         /// The topic.

@@ -1,313 +1,412 @@
-//! One partition, as its leader sees it: who is in sync, and what is committed.
+//! The leader of one partition: who is in sync, and what is committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset};
-use serde::{Deserialize, Serialize};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
-use crate::{ErrorCode, Millis, Partition, Refusal, as_number};
+use crate::{AlterPartition, ErrorCode, Metadata, Millis, Partition, Refusal};
 
-/// One partition that this broker leads under one leader epoch.
+#[cfg(test)]
+mod tests;
+
+/// How soon the controller is asked again after it refused, or didn't answer.
+const ASK_AGAIN: Millis = Millis(200);
+
+/// Which partition is led, by whom, and from where on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leadership {
+    /// The topic.
+    pub topic_id: TopicId,
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// This broker.
+    pub broker: BrokerId,
+    /// Its broker epoch.
+    pub broker_epoch: BrokerEpoch,
+    /// The end of its log, where its leader epoch begins.
+    pub log_end: Offset,
+    /// Up to where it knows records to be committed.
+    pub high_watermark: Offset,
+}
+
+/// What a partition asks of its replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplicationOptions {
+    /// Replicas that must be in sync for a write with acks=all (`min.insync.replicas`); never more than
+    /// the partition has.
+    pub min_in_sync: usize,
+    /// A member of the ISR that hasn't been at the leader's log end for this long leaves it
+    /// (`replica.lag.time.max.ms`).
+    pub max_lag: Millis,
+    /// A mistake to make, for the simulator.
+    #[cfg(feature = "deliberate-bugs")]
+    pub bug: Option<crate::Bug>,
+}
+
+impl ReplicationOptions {
+    /// Without mistakes.
+    #[must_use]
+    pub fn new(min_in_sync: usize, max_lag: Millis) -> Self {
+        Self {
+            min_in_sync,
+            max_lag,
+            #[cfg(feature = "deliberate-bugs")]
+            bug: None,
+        }
+    }
+}
+
+/// A follower's Fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowerFetch {
+    /// Who fetches.
+    pub from: BrokerId,
+    /// Its broker epoch, as it says (KIP-903).
+    pub broker_epoch: BrokerEpoch,
+    /// The end of its log. It doesn't diverge from the leader's below: see [`crate::diverges`].
+    pub offset: Offset,
+    /// The end of the leader's log now.
+    pub log_end: Offset,
+}
+
+/// What came of an event for those who wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Where the high watermark has moved to.
+    pub high_watermark: Option<Offset>,
+    /// The ISR has fallen below the minimum: writes that wait can't be acknowledged any more.
+    pub short: bool,
+}
+
+/// The leader of one partition, under one leader epoch.
 ///
-/// The high watermark is the end of what every member of the *maximal* ISR has: the committed one, and
-/// whoever was proposed since under its partition epoch (KIP-497). A proposal is withdrawn only by a newer
-/// partition epoch, never by an answer of the controller: a delayed copy of the request could still be
-/// committed. The high watermark moves only while the committed ISR has `min.insync.replicas` members, or
-/// all replicas where there are fewer (KIP-966), and never back.
-#[derive(Debug, Clone, PartialEq)]
+/// The high watermark is the lowest log end in the *maximal* ISR: the committed one, and everybody who was
+/// proposed for it since, because a proposal may be committed without the leader knowing yet (KIP-497). It
+/// moves only while the committed ISR has enough members (KIP-966), and never back.
+///
+/// A proposal is withdrawn only by a newer partition epoch: as long as this one holds, a delayed copy of the
+/// request may still be committed. So no reply of the controller changes anything here but that another
+/// question may be asked.
+#[derive(Debug)]
 pub struct Leader {
-    me: InSync,
-    epoch: LeaderEpoch,
-    /// Where this epoch began: who hasn't got there can't be in sync.
-    epoch_start: Offset,
-    /// As it was committed last.
-    committed: Partition,
-    limits: Limits,
+    place: Leadership,
+    leader_epoch: LeaderEpoch,
+    options: ReplicationOptions,
+    replicas: Vec<BrokerId>,
+    isr: Isr,
+    followers: BTreeMap<BrokerId, Progressing>,
     end: Offset,
     high_watermark: Offset,
-    followers: BTreeMap<BrokerId, Follower>,
-    /// Who was proposed under the committed partition epoch.
+    question: Question,
+}
+
+/// Who is in sync.
+#[derive(Debug)]
+struct Isr {
+    partition_epoch: i32,
+    committed: BTreeSet<BrokerId>,
+    /// Everybody who was proposed under this partition epoch.
     proposed: BTreeSet<BrokerId>,
-    /// The controller was asked and hasn't answered.
-    asked: bool,
-    /// Not before this is the controller asked again.
-    ask_again: Millis,
 }
 
-/// What a leader demands of its followers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// `min.insync.replicas`.
-    pub min_in_sync: usize,
-    /// `replica.lag.time.max.ms`: who hasn't had all records for so long is in sync no longer.
-    pub max_lag: Millis,
+/// The question to the controller.
+#[derive(Debug, Default)]
+struct Question {
+    under_way: bool,
+    not_before: Millis,
 }
 
-/// A member of an ISR, by the process that the leader knows it as (KIP-903).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InSync {
-    /// The broker.
-    #[serde(with = "as_number::broker_id")]
-    pub broker: BrokerId,
-    /// Its epoch when it fetched last; -1 where it hasn't yet.
-    #[serde(with = "as_number::broker_epoch")]
-    pub epoch: BrokerEpoch,
-}
-
-/// What a follower has told by fetching.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Follower {
-    /// The process that fetches.
-    broker_epoch: BrokerEpoch,
-    /// It has everything below.
-    end: Offset,
-    /// It had all that there was at this time.
-    caught_up: Millis,
-    /// Its last fetch, and the leader's end then.
-    fetched: Millis,
+/// How far a follower is.
+#[derive(Debug, Clone, Copy)]
+struct Progressing {
+    broker_epoch: Option<BrokerEpoch>,
+    /// The end of its log, once it has fetched.
+    end: Option<Offset>,
+    fetched_at: Millis,
+    /// The end of the leader's log at that time.
     end_then: Offset,
+    /// When it was last known to have everything.
+    caught_up_at: Millis,
 }
-
-/// How long the controller isn't asked again after an answer that changed nothing.
-const PAUSE: Millis = Millis(200);
-
-const ACKS_ALL: i16 = -1;
 
 impl Leader {
-    /// Begins to lead `partition` with a log that ends at `end`, of which all below `high_watermark`
-    /// is known to be committed.
-    ///
-    /// # Panics
-    /// Where `high_watermark` lies beyond `end`.
+    /// A leader whose epoch begins.
     #[must_use]
-    pub fn new(
-        me: InSync,
-        partition: &Partition,
-        limits: Limits,
-        end: Offset,
-        high_watermark: Offset,
-        now: Millis,
-    ) -> Self {
-        assert!(
-            high_watermark <= end,
-            "committed up to {high_watermark}, end {end}"
-        );
-        let mut leading = Self {
-            me,
-            epoch: partition.leader_epoch,
-            epoch_start: end,
-            committed: partition.clone(),
-            limits,
-            end,
-            high_watermark,
+    pub fn new(place: Leadership, partition: &Partition, options: ReplicationOptions, now: Millis) -> Self {
+        let end = place.log_end;
+        let mut leader = Self {
+            place,
+            leader_epoch: partition.leader_epoch,
+            options,
+            replicas: Vec::new(),
+            isr: Isr {
+                partition_epoch: i32::MIN,
+                committed: BTreeSet::new(),
+                proposed: BTreeSet::new(),
+            },
             followers: BTreeMap::new(),
-            proposed: BTreeSet::new(),
-            asked: false,
-            ask_again: now,
+            end,
+            high_watermark: place.high_watermark.min(end),
+            question: Question::default(),
         };
-        leading.meet_followers(now);
-        leading.advance();
-        leading
+        leader.take_in(partition, now);
+        #[cfg(feature = "deliberate-bugs")]
+        if leader.makes(crate::Bug::TrustOwnLog) {
+            leader.high_watermark = end;
+        }
+        leader.advance();
+        leader
     }
 
-    /// The leader epoch.
+    /// The epoch that it leads under.
     #[must_use]
-    pub fn epoch(&self) -> LeaderEpoch {
-        self.epoch
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
     }
 
-    /// Where the log ends.
-    #[must_use]
-    pub fn end(&self) -> Offset {
-        self.end
-    }
-
-    /// Everything below is committed: on every replica in sync, and never lost again.
+    /// Records below it are committed: consumers may read them.
     #[must_use]
     pub fn high_watermark(&self) -> Offset {
         self.high_watermark
     }
 
-    /// The end of what clients may read, for those who ask. `None` until everything is known to be
-    /// committed that was before this epoch: the end could seem to go back (KIP-207).
+    /// The latest offset for consumers. `None` until the high watermark has reached the start of this epoch:
+    /// an earlier leader may have told a higher one (KIP-207).
     #[must_use]
     pub fn latest(&self) -> Option<Offset> {
-        (self.high_watermark >= self.epoch_start).then_some(self.high_watermark)
+        (self.high_watermark >= self.place.log_end).then_some(self.high_watermark)
     }
 
-    /// Whether fewer replicas are in sync than `min.insync.replicas` says, but never more than there are
-    /// replicas.
-    #[must_use]
-    pub fn is_short(&self) -> bool {
-        self.committed.isr.len() < self.limits.min_in_sync.min(self.committed.replicas.len())
+    /// The topic's configuration has changed.
+    pub fn set_options(&mut self, options: ReplicationOptions) -> Progress {
+        let was_short = self.is_short();
+        self.options = options;
+        self.progress(was_short)
     }
 
-    /// Whether records may be written with these `acks` (-1 for all).
+    /// Whether records may be appended for a producer that wants `acks` (0, 1, -1 for all). Without a session
+    /// the controller may have given the partition to somebody else.
     ///
     /// # Errors
-    /// Without a session the broker may have been deposed and not know it; with too few replicas in sync
-    /// `acks=all` could not be kept.
+    /// Retriable ones.
     pub fn check_produce(&self, acks: i16, has_session: bool) -> Result<(), Refusal> {
         if !has_session {
-            let message = "this broker has lost the controller and may no longer lead; try again";
-            return Err(Refusal::new(ErrorCode::NotLeaderOrFollower, message));
+            return Err(Refusal::new(
+                ErrorCode::NotLeaderOrFollower,
+                "this broker has lost the controller and may no longer lead; try again",
+            ));
         }
-        if acks == ACKS_ALL && self.is_short() {
-            let (isr, least) = (self.committed.isr.len(), self.limits.min_in_sync);
-            let message = format!("{isr} replicas are in sync, min.insync.replicas is {least}");
-            return Err(Refusal::new(ErrorCode::NotEnoughReplicas, message));
+        if acks == -1 && self.is_short() {
+            let (has, needs) = (self.isr.committed.len(), self.needed());
+            return Err(Refusal::new(
+                ErrorCode::NotEnoughReplicas,
+                format!(
+                    "{has} of {} replicas are in sync, min.insync.replicas asks for {needs}; start the others",
+                    self.replicas.len()
+                ),
+            ));
         }
         Ok(())
     }
 
-    /// Whether this broker counts as a replica, and so may fetch as one.
-    #[must_use]
-    pub fn is_follower(&self, broker: BrokerId) -> bool {
-        self.followers.contains_key(&broker)
-    }
-
     /// The log ends here now.
-    pub fn on_append(&mut self, end: Offset) {
-        self.end = self.end.max(end);
-        self.advance();
+    pub fn on_append(&mut self, log_end: Offset) -> Progress {
+        self.end = self.end.max(log_end);
+        let was_short = self.is_short();
+        self.progress(was_short)
     }
 
-    /// A follower fetches from here, so it has all before.
-    pub fn on_fetch(&mut self, from: InSync, offset: Offset, now: Millis) {
-        let end = self.end;
-        let Some(follower) = self.followers.get_mut(&from.broker) else {
-            return;
+    /// A follower fetches from here.
+    ///
+    /// # Errors
+    /// From a broker that isn't a replica, or from an earlier process of one.
+    pub fn on_fetch(&mut self, fetch: FollowerFetch, now: Millis) -> Result<Progress, Refusal> {
+        self.end = self.end.max(fetch.log_end);
+        let Some(follower) = self.followers.get_mut(&fetch.from) else {
+            let message = format!("broker {} is no replica of the partition", fetch.from);
+            return Err(Refusal::new(ErrorCode::NotLeaderOrFollower, message));
         };
-        if from.epoch < follower.broker_epoch {
-            return;
+        if follower
+            .broker_epoch
+            .is_some_and(|known| known > fetch.broker_epoch)
+        {
+            let message = format!("another process has fetched as broker {} since", fetch.from);
+            return Err(Refusal::new(ErrorCode::NotLeaderOrFollower, message));
         }
-        if offset >= end {
-            follower.caught_up = now;
-        } else if offset >= follower.end_then {
-            follower.caught_up = follower.caught_up.max(follower.fetched);
-        }
-        follower.broker_epoch = from.epoch;
-        (follower.end, follower.fetched, follower.end_then) = (offset, now, end);
-        self.advance();
+        let caught_up_at = if fetch.offset >= self.end {
+            now
+        } else if follower.end.is_some() && fetch.offset >= follower.end_then {
+            follower.fetched_at.max(follower.caught_up_at)
+        } else {
+            follower.caught_up_at
+        };
+        *follower = Progressing {
+            broker_epoch: Some(fetch.broker_epoch),
+            end: Some(fetch.offset.min(self.end)),
+            fetched_at: now,
+            end_then: self.end,
+            caught_up_at,
+        };
+        let was_short = self.is_short();
+        Ok(self.progress(was_short))
     }
 
-    /// The partition was committed in a new state, under the same leader epoch.
-    pub fn on_committed(&mut self, partition: &Partition, now: Millis) {
-        if partition.partition_epoch <= self.committed.partition_epoch {
-            return;
+    /// The partition's ISR or replicas were committed anew, under the same leader epoch.
+    pub fn on_metadata(&mut self, partition: &Partition, now: Millis) -> Progress {
+        let was_short = self.is_short();
+        if partition.leader_epoch == self.leader_epoch {
+            self.take_in(partition, now);
         }
-        self.committed = partition.clone();
-        // What was asked for under an earlier partition epoch can't be granted any more.
-        self.proposed.clear();
-        self.ask_again = now;
-        self.meet_followers(now);
-        self.advance();
+        self.progress(was_short)
     }
 
-    /// The topic's configuration was changed.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-        self.advance();
-    }
-
-    /// The controller has answered, whatever it was, or its answer was lost. What comes of it is told by
-    /// [`Leader::on_committed`].
-    pub fn on_alteration_answered(&mut self, now: Millis) {
-        self.asked = false;
-        if !self.proposed.is_empty() {
-            self.ask_again = now.plus(PAUSE);
-        }
-    }
-
-    /// The ISR to ask the controller for, if another one is due: without those that haven't kept up, with
-    /// those that have caught up and are `alive` (not fenced, as the process that fetched). Where something
-    /// was proposed and not committed it is asked for again, or what is wanted instead: also the ISR as it
-    /// is, because only a newer partition epoch ends the doubt.
-    pub fn alteration(&mut self, now: Millis, is_alive: impl Fn(InSync) -> bool) -> Option<Alteration> {
-        if self.asked || self.ask_again > now {
+    /// What to ask of the controller now: another ISR. Ask after every event, and with every tick.
+    pub fn alteration(&mut self, metadata: &Metadata, now: Millis) -> Option<AlterPartition> {
+        if self.question.under_way || now < self.question.not_before {
             return None;
         }
-        let replicas = self.committed.replicas.iter().copied();
-        let wanted: Vec<InSync> = replicas
-            .map(|broker| self.member(broker))
-            .filter(|member| self.belongs(*member, now, &is_alive))
+        let wanted: BTreeSet<BrokerId> = self
+            .replicas
+            .iter()
+            .copied()
+            .filter(|id| self.belongs(*id, metadata, now))
             .collect();
-        let committed = &self.committed.isr;
-        let same = wanted.len() == committed.len() && wanted.iter().all(|m| committed.contains(&m.broker));
-        if same && self.proposed.is_empty() {
+        let withdraws = self.isr.proposed.difference(&wanted).next().is_some();
+        if wanted == self.isr.committed && !withdraws {
             return None;
         }
-        self.asked = true;
-        self.proposed.extend(wanted.iter().map(|member| member.broker));
-        Some(Alteration {
-            leader_epoch: self.epoch,
-            partition_epoch: self.committed.partition_epoch,
-            isr: wanted,
+        self.question.under_way = true;
+        self.isr.proposed.extend(&wanted);
+        let isr = wanted.into_iter().map(|id| (id, self.epoch_of(id))).collect();
+        Some(AlterPartition {
+            broker: self.place.broker,
+            broker_epoch: self.place.broker_epoch,
+            topic_id: self.place.topic_id,
+            partition: self.place.partition,
+            leader_epoch: self.leader_epoch,
+            partition_epoch: self.isr.partition_epoch,
+            isr,
         })
     }
 
-    fn member(&self, broker: BrokerId) -> InSync {
-        let follower = self.followers.get(&broker);
-        let epoch = if broker == self.me.broker {
-            self.me.epoch
-        } else {
-            follower.map_or(BrokerEpoch(-1), |follower| follower.broker_epoch)
-        };
-        InSync { broker, epoch }
+    /// The question has an answer, or none will come. What was committed is read from the metadata.
+    pub fn on_alteration_answered(&mut self, accepted: bool, now: Millis) {
+        self.question.under_way = false;
+        // The metadata that an accepted question has changed may still be on its way.
+        let pause = if accepted { Millis(0) } else { ASK_AGAIN };
+        self.question.not_before = now.plus(pause);
     }
 
-    fn belongs(&self, member: InSync, now: Millis, is_alive: impl Fn(InSync) -> bool) -> bool {
-        if member.broker == self.me.broker {
-            return true;
-        }
-        let Some(follower) = self.followers.get(&member.broker) else {
-            return false;
-        };
-        if self.committed.isr.contains(&member.broker) {
-            return now.since(follower.caught_up) <= self.limits.max_lag;
-        }
-        is_alive(member)
-            && now.since(follower.fetched) <= self.limits.max_lag
-            && follower.end >= self.high_watermark
-            && follower.end >= self.epoch_start
-    }
-
-    fn meet_followers(&mut self, now: Millis) {
-        let replicas = &self.committed.replicas;
-        self.followers.retain(|id, _| replicas.contains(id));
-        for id in replicas.iter().filter(|id| **id != self.me.broker) {
-            // Until it fetches it has nothing, and some time to begin.
-            self.followers.entry(*id).or_insert(Follower {
-                broker_epoch: BrokerEpoch(-1),
-                end: Offset(-1),
-                caught_up: now,
-                fetched: now,
-                end_then: self.end,
-            });
-        }
-    }
-
-    fn advance(&mut self) {
-        if self.is_short() {
+    fn take_in(&mut self, partition: &Partition, now: Millis) {
+        if partition.partition_epoch <= self.isr.partition_epoch {
             return;
         }
-        let maximal = self.committed.isr.iter().chain(&self.proposed);
-        let ends = maximal.filter_map(|id| self.followers.get(id).map(|follower| follower.end));
-        let least = ends.min().unwrap_or(self.end).min(self.end);
-        self.high_watermark = self.high_watermark.max(least);
+        self.replicas.clone_from(&partition.replicas);
+        self.isr = Isr {
+            partition_epoch: partition.partition_epoch,
+            committed: partition.isr.iter().copied().collect(),
+            proposed: BTreeSet::new(),
+        };
+        let me = self.place.broker;
+        let known = std::mem::take(&mut self.followers);
+        for id in self.replicas.iter().copied().filter(|id| *id != me) {
+            let newcomer = Progressing {
+                broker_epoch: None,
+                end: None,
+                fetched_at: Millis(0),
+                end_then: Offset(0),
+                caught_up_at: now,
+            };
+            self.followers
+                .insert(id, known.get(&id).copied().unwrap_or(newcomer));
+        }
+    }
+
+    /// Whether a replica shall be in the ISR.
+    fn belongs(&self, id: BrokerId, metadata: &Metadata, now: Millis) -> bool {
+        if id == self.place.broker {
+            return true;
+        }
+        let Some(follower) = self.followers.get(&id) else {
+            return false;
+        };
+        if self.isr.committed.contains(&id) {
+            return follower.end == Some(self.end)
+                || now.since(follower.caught_up_at) <= self.options.max_lag;
+        }
+        let Some(end) = follower.end else { return false };
+        let registered = metadata.brokers.get(&id);
+        let eligible = registered.is_some_and(|b| !b.fenced && Some(b.epoch) == follower.broker_epoch);
+        let fetches = now.since(follower.fetched_at) <= self.options.max_lag;
+        let caught_up = end >= self.high_watermark && end >= self.place.log_end;
+        #[cfg(feature = "deliberate-bugs")]
+        let caught_up = caught_up || self.makes(crate::Bug::JoinEarly);
+        eligible && fetches && caught_up
+    }
+
+    /// The broker epoch of a member, as it fetches; -1 for one that hasn't yet.
+    fn epoch_of(&self, id: BrokerId) -> BrokerEpoch {
+        if id == self.place.broker {
+            return self.place.broker_epoch;
+        }
+        let follower = self.followers.get(&id);
+        follower.and_then(|f| f.broker_epoch).unwrap_or(BrokerEpoch(-1))
+    }
+
+    fn needed(&self) -> usize {
+        self.options.min_in_sync.min(self.replicas.len())
+    }
+
+    fn is_short(&self) -> bool {
+        self.isr.committed.len() < self.needed()
+    }
+
+    fn progress(&mut self, was_short: bool) -> Progress {
+        Progress {
+            high_watermark: self.advance(),
+            short: !was_short && self.is_short(),
+        }
+    }
+
+    fn advance(&mut self) -> Option<Offset> {
+        let moves = !self.is_short();
+        #[cfg(feature = "deliberate-bugs")]
+        let moves = moves || self.makes(crate::Bug::CommitBelowMinimum);
+        if !moves {
+            return None;
+        }
+        let mut lowest = self.end;
+        for id in self.maximal_isr() {
+            if id != self.place.broker {
+                lowest = lowest.min(self.followers.get(&id)?.end?);
+            }
+        }
+        #[cfg(feature = "deliberate-bugs")]
+        if self.makes(crate::Bug::CommitAlone) {
+            lowest = self.end;
+        }
+        if lowest <= self.high_watermark {
+            return None;
+        }
+        self.high_watermark = lowest;
+        Some(lowest)
+    }
+
+    fn maximal_isr(&self) -> BTreeSet<BrokerId> {
+        let proposed = &self.isr.proposed;
+        #[cfg(feature = "deliberate-bugs")]
+        let nobody = BTreeSet::new();
+        #[cfg(feature = "deliberate-bugs")]
+        let proposed = match self.makes(crate::Bug::IgnoreProposed) {
+            true => &nobody,
+            false => proposed,
+        };
+        self.isr.committed.union(proposed).copied().collect()
+    }
+
+    #[cfg(feature = "deliberate-bugs")]
+    fn makes(&self, bug: crate::Bug) -> bool {
+        self.options.bug == Some(bug)
     }
 }
-
-/// The ISR that a leader asks the controller for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alteration {
-    /// Under which it leads.
-    pub leader_epoch: LeaderEpoch,
-    /// The state that it has seen; of another one the controller grants nothing.
-    pub partition_epoch: i32,
-    /// The wanted members.
-    pub isr: Vec<InSync>,
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,33 +1,70 @@
-//! Who leads which partition.
+//! Who leads which partition, and who is in sync.
 
 use record::{BrokerId, LeaderEpoch, PartitionIndex};
 
 use crate::metadata_record::MetadataRecord;
 use crate::{Metadata, Partition, Topic};
 
+/// What the controller decides of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) leader: Option<BrokerId>,
+    pub(crate) isr: Vec<BrokerId>,
+    pub(crate) replicas: Vec<BrokerId>,
+    pub(crate) target: Option<Vec<BrokerId>>,
+}
+
+impl State {
+    pub(crate) fn of(partition: &Partition) -> Self {
+        Self {
+            leader: partition.leader,
+            isr: partition.isr.clone(),
+            replicas: partition.replicas.clone(),
+            target: partition.target.clone(),
+        }
+    }
+
+    pub(crate) fn with_isr(mut self, isr: Vec<BrokerId>) -> Self {
+        self.isr = isr;
+        self
+    }
+}
+
 /// The records that fence or unfence a broker, with the leaders that this brings.
 pub(crate) fn fence(metadata: &Metadata, broker: BrokerId, fenced: bool) -> Vec<MetadataRecord> {
     let mut records = vec![MetadataRecord::FenceBroker { broker, fenced }];
-    let alive = |id: BrokerId| match id == broker {
-        true => !fenced,
-        false => metadata.brokers.get(&id).is_some_and(|b| !b.fenced),
-    };
-    records.extend(elect(metadata, |partition| {
-        let concerned = match fenced {
-            true => partition.leader == Some(broker),
-            false => partition.leader.is_none() && partition.replicas.contains(&broker),
-        };
-        concerned.then(|| leader_of(&partition.replicas, &partition.isr, alive))
-    }));
+    match fenced {
+        true => records.extend(depose(metadata, broker)),
+        false => records.extend(lead_again(metadata, broker)),
+    }
     records
 }
 
-/// The records that end what an earlier process of this broker led.
+/// The records that take a broker, or an earlier process of it, out of what it leads and is in sync with. The
+/// last that could lead stays in sync: without it, nobody has everything.
 pub(crate) fn depose(metadata: &Metadata, broker: BrokerId) -> Vec<MetadataRecord> {
-    let alive = |id: BrokerId| id != broker && metadata.brokers.get(&id).is_some_and(|b| !b.fenced);
-    elect(metadata, |partition| {
-        let concerned = partition.leader == Some(broker);
-        concerned.then(|| leader_of(&partition.replicas, &partition.isr, alive))
+    let alive = |id: BrokerId| id != broker && is_unfenced(metadata, id);
+    each(metadata, |partition| {
+        let mut state = State::of(partition);
+        if state.isr.iter().any(|id| alive(*id)) {
+            state.isr.retain(|id| *id != broker);
+        }
+        if state.leader == Some(broker) {
+            state.leader = leader_of(&state.replicas, &state.isr, alive);
+        }
+        state
+    })
+}
+
+/// The records that give partitions without a leader one, now that this broker is alive.
+fn lead_again(metadata: &Metadata, broker: BrokerId) -> Vec<MetadataRecord> {
+    let alive = |id: BrokerId| id == broker || is_unfenced(metadata, id);
+    each(metadata, |partition| {
+        let mut state = State::of(partition);
+        if state.leader.is_none() {
+            state.leader = leader_of(&state.replicas, &state.isr, alive);
+        }
+        state
     })
 }
 
@@ -40,32 +77,54 @@ pub(crate) fn leader_of(
     replicas.iter().copied().find(|id| isr.contains(id) && alive(*id))
 }
 
-/// The records for all partitions to which `choose` gives another leader, or none.
-fn elect(
-    metadata: &Metadata,
-    choose: impl Fn(&Partition) -> Option<Option<BrokerId>>,
-) -> Vec<MetadataRecord> {
+/// Ends a reassignment once all of its targets are in sync: they are the replicas then, in one step.
+pub(crate) fn finish_reassignment(mut state: State, alive: impl Fn(BrokerId) -> bool) -> State {
+    let Some(target) = &state.target else { return state };
+    if !target.iter().all(|id| state.isr.contains(id)) {
+        return state;
+    }
+    state.replicas.clone_from(target);
+    state.isr.retain(|id| target.contains(id));
+    if state.leader.is_none_or(|leader| !target.contains(&leader)) {
+        state.leader = leader_of(&state.replicas, &state.isr, alive);
+    }
+    state.target = None;
+    state
+}
+
+/// The record of a partition's new state. Another leader gets another epoch.
+pub(crate) fn change(
+    topic: &Topic,
+    index: PartitionIndex,
+    partition: &Partition,
+    state: State,
+) -> MetadataRecord {
+    let next = i32::from(state.leader != partition.leader);
+    MetadataRecord::PartitionChange {
+        topic_id: topic.id,
+        partition: index,
+        leader: state.leader,
+        leader_epoch: LeaderEpoch(partition.leader_epoch.0 + next),
+        isr: state.isr,
+        replicas: state.replicas,
+        target: state.target,
+    }
+}
+
+/// The records of all partitions whose state `decide` changes.
+pub(crate) fn each(metadata: &Metadata, decide: impl Fn(&Partition) -> State) -> Vec<MetadataRecord> {
     let mut records = Vec::new();
     for topic in metadata.topics.values() {
         for (place, partition) in (0..).zip(&topic.partitions) {
-            if let Some(leader) = choose(partition).filter(|leader| *leader != partition.leader) {
-                records.push(change(topic, PartitionIndex(place), partition, leader));
+            let state = decide(partition);
+            if state != State::of(partition) {
+                records.push(change(topic, PartitionIndex(place), partition, state));
             }
         }
     }
     records
 }
 
-fn change(
-    topic: &Topic,
-    index: PartitionIndex,
-    partition: &Partition,
-    leader: Option<BrokerId>,
-) -> MetadataRecord {
-    MetadataRecord::PartitionLeader {
-        topic_id: topic.id,
-        partition: index,
-        leader,
-        leader_epoch: LeaderEpoch(partition.leader_epoch.0 + 1),
-    }
+fn is_unfenced(metadata: &Metadata, id: BrokerId) -> bool {
+    metadata.brokers.get(&id).is_some_and(|b| !b.fenced)
 }

@@ -37,6 +37,7 @@
 //! `Options::bug` makes them, which no setting reaches.
 
 mod alter_configs;
+mod alter_partition;
 mod apply;
 mod as_number;
 mod deletion;
@@ -70,11 +71,12 @@ mod topic_config;
 mod topics;
 
 pub use alter_configs::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigChange, ConfigOp};
+pub use alter_partition::AlterPartition;
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
 pub use event::{Action, Event, MetadataChange, Replica, Token};
-pub use follower::truncate_to;
-pub use leader::{Alteration, InSync, Leader, Limits};
+pub use follower::{FetchedPartition, Follower, LogEnds, Step, check_leader_epoch, diverges};
+pub use leader::{FollowerFetch, Leader, Leadership, Progress, ReplicationOptions};
 pub use metadata::{Broker, Controller, Metadata, Partition, Topic};
 pub use node::Node;
 #[cfg(feature = "deliberate-bugs")]

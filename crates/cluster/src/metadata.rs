@@ -77,6 +77,8 @@ pub struct Partition {
     pub replicas: Vec<BrokerId>,
     /// Those of the replicas that are in sync.
     pub isr: Vec<BrokerId>,
+    /// Who shall hold it, while it is being reassigned: once all of them are in sync, they are the replicas.
+    pub target: Option<Vec<BrokerId>>,
     /// Counts all changes of this partition's state (`PartitionEpoch`).
     pub partition_epoch: i32,
 }

@@ -63,8 +63,8 @@ pub(crate) enum MetadataRecord {
         #[serde(with = "as_number::leader_epoch")]
         leader_epoch: LeaderEpoch,
     },
-    /// Another leader, or none.
-    PartitionLeader {
+    /// A partition's new state, whole: leader, ISR, replicas, and where a reassignment goes.
+    PartitionChange {
         #[serde(with = "as_number::topic_id")]
         topic_id: TopicId,
         #[serde(with = "as_number::partition_index")]
@@ -73,6 +73,12 @@ pub(crate) enum MetadataRecord {
         leader: Option<BrokerId>,
         #[serde(with = "as_number::leader_epoch")]
         leader_epoch: LeaderEpoch,
+        #[serde(with = "as_number::broker_ids")]
+        isr: Vec<BrokerId>,
+        #[serde(with = "as_number::broker_ids")]
+        replicas: Vec<BrokerId>,
+        #[serde(with = "as_number::maybe_broker_ids")]
+        target: Option<Vec<BrokerId>>,
     },
     /// A topic is deleted.
     RemoveTopic {
@@ -95,7 +101,7 @@ const TYPES: [&str; 10] = [
     "topic",
     "topicConfig",
     "partition",
-    "partitionLeader",
+    "partitionChange",
     "removeTopic",
     "producerIds",
 ];

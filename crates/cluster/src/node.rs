@@ -172,6 +172,7 @@ impl Node {
             ControllerRequest::RegisterBroker(register) => register.broker,
             ControllerRequest::Heartbeat(heartbeat) => heartbeat.broker,
             ControllerRequest::AllocateProducerIds { broker, .. } => *broker,
+            ControllerRequest::AlterPartition(alter) => alter.broker,
             ControllerRequest::CreateTopics(_)
             | ControllerRequest::DeleteTopics(_)
             | ControllerRequest::CreatePartitions(_)

@@ -41,6 +41,10 @@ pub struct Options {
     pub heartbeat_interval: Millis,
     /// How long a request waits for the controller's reply before it is asked again.
     pub ask_timeout: Millis,
+    /// Replicas of a topic that is created with a replication factor of -1 (`default.replication.factor`).
+    pub default_replication: i16,
+    /// The highest replication factor that is taken.
+    pub max_replication: i16,
     /// Most partitions of one cluster; topics beyond it are refused.
     pub max_partitions: usize,
     /// Requests that wait for the controller at once; more are refused with a retriable error.
@@ -70,6 +74,8 @@ impl Options {
             lost_connection: Millis(500),
             heartbeat_interval: Millis(500),
             ask_timeout: Millis(2_000),
+            default_replication: 1,
+            max_replication: 1,
             max_partitions: 10_000,
             max_waiting: 1_000,
             #[cfg(feature = "deliberate-bugs")]
@@ -94,4 +100,28 @@ pub enum Bug {
     KeepLeaderEpoch,
     /// What a deletion names is deleted each time that it is asked for.
     DeleteByName,
+    /// The controller takes an ISR that was made up for an earlier state of the partition or of a broker.
+    StaleIsr,
+    /// A broker that is alive leads, whether it was in sync or not.
+    ElectAnyone,
+    /// A leader commits what it alone has.
+    CommitAlone,
+    /// A leader commits while too few replicas are in sync.
+    CommitBelowMinimum,
+    /// A leader doesn't wait for those that it has proposed for the ISR.
+    IgnoreProposed,
+    /// A new leader takes everything that it has for committed.
+    TrustOwnLog,
+    /// A follower is in sync before it has what is committed.
+    JoinEarly,
+    /// A follower keeps what its leader doesn't have.
+    SkipTruncation,
+    /// A write with acks=all is acknowledged when the leader has it.
+    AcknowledgeEarly,
+    /// What waits for replicas when its leader is deposed is acknowledged.
+    AnswerWhenDeposed,
+    /// A new leader doesn't know which batches it has.
+    ForgetProducers,
+    /// Consumers are given what isn't committed.
+    ReadUncommitted,
 }

@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::metadata_record::MetadataRecord;
 use crate::placement::{self, MOST_PARTITIONS};
 use crate::reign::View;
-use crate::{Assignment, ControllerReply, ErrorCode, Metadata, Millis, Options, Refusal, Topic};
+use crate::{Assignment, ControllerReply, ErrorCode, Millis, Options, Refusal, Topic};
 
 /// Topics that get more partitions (Kafka's CreatePartitions).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,22 +108,28 @@ fn create_one(
         }
         more => usize::try_from(more).unwrap_or(usize::MAX),
     };
-    let factor = topic.partitions.first().map_or(1, |p| p.replicas.len());
+    let factor = factor_of(topic);
     let placed = match new.assignments.is_empty() {
         true => placement::spread(draft, more, factor)?,
-        false => assigned(metadata, topic, new, more, factor)?,
+        false => assigned(draft, options, topic, new, more)?,
     };
     placement::check_room(draft, placed.len(), options.max_partitions)?;
     Ok(placement::partition_records(metadata, topic.id, has, placed).collect())
 }
 
+/// As many replicas as the topic's first partition has, or shall have.
+fn factor_of(topic: &Topic) -> usize {
+    let first = topic.partitions.first();
+    first.map_or(1, |p| p.target.as_ref().unwrap_or(&p.replicas).len())
+}
+
 /// New partitions as they were assigned: all of them, each with as many replicas as the topic has.
 fn assigned(
-    metadata: &Metadata,
+    draft: &Draft,
+    options: &Options,
     topic: &Topic,
     new: &NewPartitions,
     more: usize,
-    factor: usize,
 ) -> Result<Vec<Vec<BrokerId>>, Refusal> {
     let fail = |why: String| refuse(ErrorCode::InvalidReplicaAssignment, why);
     let given = new.assignments.len();
@@ -139,8 +145,10 @@ fn assigned(
         if assignment.partition != expected {
             return fail(format!("partition {expected} is assigned to no broker"));
         }
-        placement::check_replicas(metadata, expected, &assignment.replicas)?;
+        let most = options.max_replication;
+        placement::check_replicas(&draft.metadata, expected, &assignment.replicas, most)?;
         let replicas = assignment.replicas.len();
+        let factor = factor_of(topic);
         if replicas != factor {
             return fail(format!(
                 "partition {expected} is given {replicas} replicas; those of the topic have {factor}"

@@ -16,10 +16,11 @@ pub(crate) const MOST_PARTITIONS: i32 = 2_000;
 pub(crate) fn spread(draft: &Draft, partitions: usize, factor: usize) -> Result<Vec<Vec<BrokerId>>, Refusal> {
     let mut load = draft.load.clone();
     if load.len() < factor {
-        return Err(Refusal::new(
-            ErrorCode::InvalidReplicationFactor,
-            "no broker is alive that could hold the topic; start one and try again",
-        ));
+        let why = format!(
+            "{} brokers are alive, a replication factor of {factor} needs as many; start more, or use a lower one",
+            load.len()
+        );
+        return Err(Refusal::new(ErrorCode::InvalidReplicationFactor, why));
     }
     let mut placed = Vec::with_capacity(partitions);
     for _ in 0..partitions {
@@ -39,17 +40,13 @@ pub(crate) fn check_replicas(
     metadata: &Metadata,
     partition: PartitionIndex,
     replicas: &[BrokerId],
+    most: i16,
 ) -> Result<(), Refusal> {
     let fail = |why: String| Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, why));
     if replicas.is_empty() {
         return fail(format!("partition {partition} is given no broker"));
     }
-    if replicas.len() > 1 {
-        return Err(Refusal::new(
-            ErrorCode::InvalidReplicationFactor,
-            no_replication(replicas.len() as i64),
-        ));
-    }
+    check_factor(replicas.len(), most)?;
     if let Some(stranger) = replicas.iter().find(|id| !metadata.brokers.contains_key(id)) {
         return fail(format!("broker {stranger} is not registered"));
     }
@@ -59,8 +56,17 @@ pub(crate) fn check_replicas(
     Ok(())
 }
 
-pub(crate) fn no_replication(factor: i64) -> String {
-    format!("replication is not there yet: use a replication factor of 1 (or -1), not {factor}")
+/// Refuses a replication factor that no topic can have.
+pub(crate) fn check_factor(factor: usize, most: i16) -> Result<(), Refusal> {
+    let allowed = usize::try_from(most).unwrap_or(0);
+    if (1..=allowed).contains(&factor) {
+        return Ok(());
+    }
+    let why = match most {
+        1 => format!("replication is not there yet: use a replication factor of 1 (or -1), not {factor}"),
+        _ => format!("the replication factor must be 1 to {most}, or -1 for the default; not {factor}"),
+    };
+    Err(Refusal::new(ErrorCode::InvalidReplicationFactor, why))
 }
 
 /// Refuses partitions beyond what the cluster takes.
@@ -81,15 +87,20 @@ pub(crate) fn partition_records(
     first: i32,
     placed: Vec<Vec<BrokerId>>,
 ) -> impl Iterator<Item = MetadataRecord> {
-    let alive = |id| metadata.brokers.get(&id).is_some_and(|b| !b.fenced);
-    (first..)
-        .zip(placed)
-        .map(move |(place, replicas)| MetadataRecord::Partition {
+    let alive = |id: &BrokerId| metadata.brokers.get(id).is_some_and(|b| !b.fenced);
+    (first..).zip(placed).map(move |(place, replicas)| {
+        // Who isn't there can't be in sync; if nobody is, the first one there leads.
+        let mut isr: Vec<BrokerId> = replicas.iter().copied().filter(alive).collect();
+        if isr.is_empty() {
+            isr.clone_from(&replicas);
+        }
+        MetadataRecord::Partition {
             topic_id,
             partition: PartitionIndex(place),
-            leader: leader_of(&replicas, &replicas, alive),
-            isr: replicas.clone(),
+            leader: leader_of(&replicas, &isr, |id| alive(&id)),
+            isr,
             replicas,
             leader_epoch: LeaderEpoch(0),
-        })
+        }
+    })
 }

@@ -8,10 +8,13 @@ use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
 use crate::{ControllerReply, ControllerRequest};
 use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
-use crate::{alter_configs, leaders, partitions, topics};
+use crate::{alter_configs, alter_partition, leaders, partitions, topics};
 
 /// Producer ids in a block; Kafka's number.
 const PRODUCER_IDS: i32 = 1_000;
+
+/// Most changes of ISRs in one entry.
+const MOST_TOGETHER: usize = 1_000;
 
 /// The level of `metadata.version` that a new cluster starts with: Kafka 4.0's.
 const METADATA_VERSION: i16 = 25;
@@ -119,6 +122,10 @@ impl Reign {
                 replies: Vec::new(),
             });
         }
+        let together = self.alterations(view, replies);
+        if !together.records.is_empty() {
+            return Some(together);
+        }
         while let Some((requester, request)) = self.waiting.pop_front() {
             let (records, reply) = self.serve(request, view);
             if records.is_empty() {
@@ -131,6 +138,35 @@ impl Reign {
             }
         }
         None
+    }
+
+    /// The changes of ISRs that stand first in the queue, decided together: a broker that comes back is a change
+    /// of every partition that it holds. One change a partition, for the next would have to see it.
+    fn alterations(&mut self, view: &View<'_>, replies: &mut Vec<(Requester, ControllerReply)>) -> Decision {
+        let mut decision = Decision {
+            records: Vec::new(),
+            replies: Vec::new(),
+        };
+        let mut seen = BTreeSet::new();
+        while decision.records.len() < MOST_TOGETHER {
+            let Some((requester, ControllerRequest::AlterPartition(alter))) = self.waiting.front() else {
+                break;
+            };
+            if !seen.insert((alter.topic_id, alter.partition)) {
+                break;
+            }
+            match alter_partition::alter(alter, view) {
+                Ok(record) => {
+                    decision.records.push(record);
+                    decision
+                        .replies
+                        .push((*requester, ControllerReply::AlterPartition));
+                }
+                Err(refusal) => replies.push((*requester, ControllerReply::Refused(refusal))),
+            }
+            self.waiting.pop_front();
+        }
+        decision
     }
 
     /// Remembers what was proposed, where the log has it now.
@@ -173,12 +209,16 @@ impl Reign {
         if let Some(broker) = self.overdue(view) {
             self.heard.remove(&broker);
             self.to_unfence.remove(&broker);
-            return leaders::fence(metadata, broker, true);
+            let mut records = leaders::fence(metadata, broker, true);
+            misdecide(view, &mut records);
+            return records;
         }
         while let Some(broker) = self.to_unfence.pop_first() {
             let reachable = broker == view.options.id || view.links.is_connected(broker);
             if reachable && metadata.brokers.get(&broker).is_some_and(|b| b.fenced) {
-                return unfence(view, broker);
+                let mut records = leaders::fence(metadata, broker, false);
+                misdecide(view, &mut records);
+                return records;
             }
         }
         Vec::new()
@@ -240,6 +280,10 @@ impl Reign {
             ControllerRequest::DeleteTopics(delete) => topics::delete_all(&delete, view),
             ControllerRequest::CreatePartitions(create) => partitions::create_all(&create, view),
             ControllerRequest::AlterConfigs(alter) => alter_configs::alter_all(&alter, view),
+            ControllerRequest::AlterPartition(alter) => match alter_partition::alter(&alter, view) {
+                Ok(record) => (vec![record], ControllerReply::AlterPartition),
+                Err(refusal) => (Vec::new(), ControllerReply::Refused(refusal)),
+            },
         }
     }
 
@@ -285,6 +329,7 @@ impl Reign {
             incarnation,
             listeners,
         });
+        misdecide(view, &mut records);
         // The epoch is the entry's index, filled in once it is known.
         (
             records,
@@ -352,21 +397,40 @@ fn found(cluster_id: &str) -> Vec<MetadataRecord> {
 }
 
 #[cfg(not(feature = "deliberate-bugs"))]
-fn unfence(view: &View<'_>, broker: BrokerId) -> Vec<MetadataRecord> {
-    leaders::fence(view.metadata, broker, false)
-}
+fn misdecide(_: &View<'_>, _: &mut [MetadataRecord]) {}
 
 #[cfg(feature = "deliberate-bugs")]
-fn unfence(view: &View<'_>, broker: BrokerId) -> Vec<MetadataRecord> {
-    let mut records = leaders::fence(view.metadata, broker, false);
-    for record in &mut records {
-        if let MetadataRecord::PartitionLeader { leader_epoch, .. } = record
-            && view.options.bug == Some(crate::Bug::KeepLeaderEpoch)
-        {
-            leader_epoch.0 -= 2;
+fn misdecide(view: &View<'_>, records: &mut [MetadataRecord]) {
+    let fenced = records.iter().find_map(|record| match record {
+        MetadataRecord::FenceBroker { broker, fenced: true } => Some(*broker),
+        MetadataRecord::RegisterBroker { broker, .. } => Some(*broker),
+        _ => None,
+    });
+    for record in records {
+        let MetadataRecord::PartitionChange {
+            leader,
+            leader_epoch,
+            isr,
+            replicas,
+            ..
+        } = record
+        else {
+            continue;
+        };
+        match view.options.bug {
+            Some(crate::Bug::KeepLeaderEpoch) if fenced.is_none() => leader_epoch.0 -= 2,
+            Some(crate::Bug::ElectAnyone) if fenced.is_some() => {
+                let alive =
+                    |id: &BrokerId| Some(*id) != fenced && view.metadata.unfenced().any(|(b, _)| b == *id);
+                // The last, so that it makes a difference.
+                if let Some(anyone) = replicas.iter().copied().rfind(alive) {
+                    *leader = Some(anyone);
+                    *isr = vec![anyone];
+                }
+            }
+            _ => {}
         }
     }
-    records
 }
 
 fn refused(code: ErrorCode, message: impl Into<String>) -> ControllerReply {

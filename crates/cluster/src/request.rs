@@ -4,7 +4,7 @@ use record::{BrokerEpoch, BrokerId, PartitionIndex, ProducerId, TopicId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigChange};
+use crate::{AlterConfigs, AlterPartition, AlterTopicConfigs, AlteredTopic, ConfigChange};
 use crate::{CreatePartitions, CreatedPartitions, NewPartitions};
 use crate::{ErrorCode, Listener, Millis, as_number};
 
@@ -32,6 +32,8 @@ pub enum ControllerRequest {
     CreatePartitions(CreatePartitions),
     /// Changes topics' configurations, each on its own (Kafka's IncrementalAlterConfigs and AlterConfigs).
     AlterConfigs(AlterConfigs),
+    /// A leader asks for another ISR (Kafka's AlterPartition). [`crate::Leader`] makes it.
+    AlterPartition(AlterPartition),
 }
 
 /// A process that wants to be a broker of the cluster.
@@ -159,6 +161,8 @@ pub enum ControllerReply {
     CreatePartitions(Vec<CreatedPartitions>),
     /// To [`ControllerRequest::AlterConfigs`]: in the order of the request.
     AlterConfigs(Vec<AlteredTopic>),
+    /// To [`ControllerRequest::AlterPartition`]: committed. What holds now stands in the metadata.
+    AlterPartition,
     /// To any request: no.
     Refused(Refusal),
 }
@@ -239,7 +243,10 @@ impl ControllerRequest {
                 };
                 alter.topics.iter().map(weigh).sum()
             }
-            Self::RegisterBroker(_) | Self::Heartbeat(_) | Self::AllocateProducerIds { .. } => 0,
+            Self::RegisterBroker(_)
+            | Self::Heartbeat(_)
+            | Self::AllocateProducerIds { .. }
+            | Self::AlterPartition(_) => 0,
         };
         if entries <= MOST_ENTRIES {
             return Ok(());

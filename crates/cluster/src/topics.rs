@@ -101,15 +101,19 @@ fn create_one(
             .map_err(|why| Refusal::new(ErrorCode::InvalidConfig, why))?;
     }
     let replicas = match new.assignments.is_empty() {
-        true => placement::spread(draft, partition_count(new, options)?, replication_factor(new)?)?,
-        false => assigned(metadata, new)?,
+        true => placement::spread(
+            draft,
+            partition_count(new, options)?,
+            replication_factor(new, options)?,
+        )?,
+        false => assigned(metadata, new, options.max_replication)?,
     };
     placement::check_room(draft, replicas.len(), options.max_partitions)?;
     let partitions = i32::try_from(replicas.len()).unwrap_or(i32::MAX);
     let info = CreatedTopicInfo {
         id: new.id,
         partitions,
-        replication_factor: 1,
+        replication_factor: factor_of(replicas.first()),
     };
     Ok((records(metadata, new, replicas), info))
 }
@@ -144,8 +148,12 @@ fn existing(known: &Topic, id: TopicId) -> Result<CreatedTopicInfo, Refusal> {
     Ok(CreatedTopicInfo {
         id,
         partitions: i32::try_from(known.partitions.len()).unwrap_or(i32::MAX),
-        replication_factor: 1,
+        replication_factor: factor_of(known.partitions.first().map(|p| &p.replicas)),
     })
+}
+
+fn factor_of(replicas: Option<&Vec<BrokerId>>) -> i16 {
+    replicas.map_or(1, |replicas| i16::try_from(replicas.len()).unwrap_or(i16::MAX))
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {
@@ -195,21 +203,17 @@ fn partition_count(new: &NewTopic, options: &Options) -> Result<usize, Refusal> 
     }
 }
 
-fn replication_factor(new: &NewTopic) -> Result<usize, Refusal> {
-    match new.replication_factor {
-        -1 | 1 => Ok(1),
-        factor if factor > 1 => refuse(
-            ErrorCode::InvalidReplicationFactor,
-            placement::no_replication(factor.into()),
-        ),
-        factor => refuse(
-            ErrorCode::InvalidReplicationFactor,
-            format!("the replication factor must be 1, or -1 for the default; not {factor}"),
-        ),
-    }
+fn replication_factor(new: &NewTopic, options: &Options) -> Result<usize, Refusal> {
+    let asked = match new.replication_factor {
+        -1 => options.default_replication.min(options.max_replication),
+        asked => asked,
+    };
+    let factor = usize::try_from(asked).unwrap_or(0);
+    placement::check_factor(factor, options.max_replication)?;
+    Ok(factor)
 }
 
-fn assigned(metadata: &Metadata, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, Refusal> {
+fn assigned(metadata: &Metadata, new: &NewTopic, most: i16) -> Result<Vec<Vec<BrokerId>>, Refusal> {
     let fail = |why: String| refuse(ErrorCode::InvalidReplicaAssignment, why);
     if new.partitions != -1 || new.replication_factor != -1 {
         return refuse(
@@ -231,7 +235,7 @@ fn assigned(metadata: &Metadata, new: &NewTopic) -> Result<Vec<Vec<BrokerId>>, R
                 "replica assignments must count from 0: no partition {expected}"
             ));
         }
-        placement::check_replicas(metadata, assignment.partition, &assignment.replicas)?;
+        placement::check_replicas(metadata, assignment.partition, &assignment.replicas, most)?;
     }
     Ok(sorted.into_iter().map(|a| a.replicas.clone()).collect())
 }

@@ -11,6 +11,7 @@ use super::Executor;
 use crate::handlers::alter_configs::{self, Resource};
 use crate::handlers::{create_partitions, create_topics, delete_topics, incremental_alter_configs, metadata};
 use crate::peer_wire::{self, AskKind};
+use crate::replicas::Key;
 use crate::{Output, RequestId};
 
 /// Who waits.
@@ -46,6 +47,8 @@ pub(super) enum Asked {
         request: MetadataRequest,
         topics: Vec<String>,
     },
+    /// The leader of a partition that wants another ISR.
+    AlterPartition(Key),
     /// Whoever waits in [`super::ProducerIds`].
     ProducerIds,
 }
@@ -54,7 +57,7 @@ impl Asked {
     /// The connection of the client that waits, if one does.
     pub(super) fn connection(&self) -> Option<u64> {
         match self {
-            Self::Peer { .. } | Self::ProducerIds => None,
+            Self::Peer { .. } | Self::AlterPartition(_) | Self::ProducerIds => None,
             Self::CreateTopics { id, .. }
             | Self::DeleteTopics { id, .. }
             | Self::CreatePartitions { id, .. }
@@ -123,6 +126,7 @@ impl<D: Disk> Executor<D> {
                     body: body.into(),
                 });
             }
+            Asked::AlterPartition(key) => self.on_isr_answered(key, &reply),
             Asked::ProducerIds => {
                 let answers = match reply {
                     ControllerReply::ProducerIds { first, count } => {

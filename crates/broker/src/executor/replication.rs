@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use cluster::{InSync, Millis};
+use cluster::{ControllerReply, ControllerRequest, FetchedPartition, Millis};
 use disk::Disk;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -14,7 +14,6 @@ use super::Executor;
 use crate::fetchers::{self, Asked, Fetchers};
 use crate::handlers::fetch::{Fetch, Reader};
 use crate::purgatory::{Waiting, WaitingProduce};
-use crate::refusal::Refusal;
 use crate::replica::{Advance, Position, Replica};
 use crate::replicas::Key;
 use crate::{Clock, Output, peer_wire};
@@ -85,7 +84,7 @@ impl<D: Disk> Executor<D> {
         }
         let replica = self.replicas.get(key);
         match replica.and_then(|replica| replica.assigned().followed()) {
-            Some(leader) => self.replication.fetchers.follow(key, leader, now.monotonic),
+            Some(leader) => self.replication.fetchers.follow(key, leader),
             None => self.replication.fetchers.forget(key),
         }
         if replica.is_none_or(|replica| replica.leader().is_none()) {
@@ -96,18 +95,52 @@ impl<D: Disk> Executor<D> {
         }
         let advance = self.replicas.advance(key);
         self.on_moved(key, advance, now, out);
-        self.fail_if_short(key, out);
+        self.ask_for_isr(key, now, out);
         self.fetch_from_leaders(now, out);
     }
 
-    /// With fewer replicas in sync than `min.insync.replicas` says nothing more will be committed.
-    fn fail_if_short(&mut self, key: Key, out: &mut Vec<Output>) {
-        let leader = self.replicas.get(key).and_then(|replica| replica.leader());
-        if leader.is_some_and(cluster::Leader::is_short) {
+    /// The ISR of a partition that this broker leads was committed anew.
+    pub(super) fn on_isr_changed(&mut self, key: Key, now: Clock, out: &mut Vec<Output>) {
+        let partition = self.node.metadata().partition(key.0, key.1);
+        let (Some(partition), Some(replica)) = (partition, self.replicas.get_mut(key)) else {
+            return;
+        };
+        let progress = replica.on_isr_changed(partition, now.monotonic);
+        if progress.short {
+            // Nothing more will be committed until others are in sync again.
             let error = ResponseError::NotEnoughReplicasAfterAppend.code();
             for produce in self.waits.produces.on_failed(key, error) {
                 finish_produce(produce, out);
             }
+        }
+        let advance = self.replicas.advance(key);
+        self.on_moved(key, advance, now, out);
+        self.ask_for_isr(key, now, out);
+    }
+
+    /// Asks the controller for another ISR, if the leader of the partition wants one.
+    fn ask_for_isr(&mut self, key: Key, now: Clock, out: &mut Vec<Output>) {
+        let metadata = self.node.metadata();
+        let leader = self.replicas.get_mut(key).and_then(Replica::leader_mut);
+        if let Some(alter) = leader.and_then(|leader| leader.alteration(metadata, now.monotonic)) {
+            let request = ControllerRequest::AlterPartition(alter);
+            self.ask(request, super::asked::Asked::AlterPartition(key), now, out);
+        }
+    }
+
+    /// With time followers fall behind, and what was refused is asked for again.
+    pub(super) fn ask_for_isrs(&mut self, now: Clock, out: &mut Vec<Output>) {
+        for key in self.replicas.led() {
+            self.ask_for_isr(key, now, out);
+        }
+    }
+
+    /// The controller has answered, or will not: what holds is read from the metadata.
+    pub(super) fn on_isr_answered(&mut self, key: Key, reply: &ControllerReply) {
+        let accepted = matches!(reply, ControllerReply::AlterPartition);
+        let now = self.schedule.now;
+        if let Some(leader) = self.replicas.get_mut(key).and_then(Replica::leader_mut) {
+            leader.on_alteration_answered(accepted, now);
         }
     }
 
@@ -177,9 +210,10 @@ impl<D: Disk> Executor<D> {
             metadata: self.node.metadata(),
             listener: &self.settings.serving.listener,
             max_bytes: usize::try_from(request.max_bytes).unwrap_or(0),
-            reader: Reader::Follower(InSync { broker: from, epoch }, now.monotonic),
+            reader: Reader::Follower((from, epoch), now.monotonic),
         };
         let found = fetch.find(&request, peer_wire::FETCH_VERSION);
+        let fetched = found.partitions.clone();
         if found.bytes == 0 && !found.urgent && deadline > now.monotonic {
             let parked = Parked {
                 correlation_id,
@@ -195,6 +229,9 @@ impl<D: Disk> Executor<D> {
         for (key, advance) in found.advanced {
             self.on_moved(key, Some(advance), now, out);
         }
+        for key in fetched {
+            self.ask_for_isr(key, now, out);
+        }
     }
 
     /// Sends a Fetch to every leader that has something to be asked for.
@@ -206,12 +243,12 @@ impl<D: Disk> Executor<D> {
             if !self.peers.is_connected(leader) {
                 continue;
             }
-            let due = self.replication.fetchers.due(leader, now.monotonic);
-            let positions: BTreeMap<Key, _> = due
-                .into_iter()
-                .filter_map(|key| Some((key, self.replicas.get(key)?.position()?)))
+            let fetchers = &self.replication.fetchers;
+            let positions: BTreeMap<Key, Position> = fetchers
+                .partitions(leader)
+                .filter_map(|key| Some((key, self.replicas.get(key)?.position(now.monotonic)?)))
                 .collect();
-            if positions.is_empty() {
+            if positions.is_empty() || fetchers.covers(leader, positions.keys(), now.monotonic) {
                 continue;
             }
             let correlation_id = self.peers.next_correlation_id();
@@ -253,86 +290,58 @@ impl<D: Disk> Executor<D> {
         for topic in topics {
             for data in topic.partitions {
                 let key = (TopicId(topic.topic_id), PartitionIndex(data.partition_index));
-                if let Some(asked) = asked.remove(&key)
-                    && !self.take(key, asked, data, now, out)
-                {
-                    self.replication.fetchers.pause(key, from, now.monotonic);
+                if let Some(asked) = asked.remove(&key) {
+                    self.take(key, asked, data, now, out);
                 }
             }
         }
         // Nothing was said of these.
         for key in asked.into_keys() {
-            self.replication.fetchers.pause(key, from, now.monotonic);
+            if let Some(replica) = self.replicas.get_mut(key) {
+                replica.on_fetch_failed(now.monotonic);
+            }
         }
         self.fetch_from_leaders(now, out);
         true
     }
 
-    /// Takes what the leader gave for one partition; false where it is to be asked again later only.
-    fn take(
-        &mut self,
-        key: Key,
-        asked: Asked,
-        data: PartitionData,
-        now: Clock,
-        out: &mut Vec<Output>,
-    ) -> bool {
+    /// Takes what the leader gave for one partition.
+    fn take(&mut self, key: Key, asked: Asked, data: PartitionData, now: Clock, out: &mut Vec<Output>) {
         let Some(replica) = self.replicas.get_mut(key) else {
-            return true;
+            return;
         };
-        let Some(position) = replica.position() else {
-            return true;
-        };
-        if position.leader_epoch != asked.leader_epoch || position.end != asked.offset {
-            return true;
+        // What has changed since it asked makes the answer void.
+        if replica.log().map(|log| log.end_offset()) != Ok(asked.offset) {
+            return;
         }
         let before = replica.high_watermark();
-        let taken = take(replica, position, data, now);
+        let diverging = &data.diverging_epoch;
+        let is_diverging = diverging.epoch >= 0 || diverging.end_offset >= 0;
+        let records = data.records.as_deref().unwrap_or_default();
+        let fetched = FetchedPartition {
+            asked_epoch: asked.leader_epoch,
+            error: data.error_code,
+            diverging: is_diverging.then_some((LeaderEpoch(diverging.epoch), Offset(diverging.end_offset))),
+            high_watermark: Offset(data.high_watermark),
+            log_start: Offset(data.log_start_offset),
+            has_records: !records.is_empty(),
+        };
+        let taken = replica.take(fetched, records, now);
+        if taken.is_err() {
+            replica.on_fetch_failed(now.monotonic);
+        }
+        let after = replica.high_watermark();
         if taken == Ok(true) {
             self.begin_flush(key);
         }
-        if let Err(refusal) = &taken {
-            tracing::debug!(?key, "not copied: {refusal:?}");
-        }
         self.replicas.note_write(taken.as_ref().err());
-        let after = self.replicas.get(key).map(|replica| replica.high_watermark());
-        if after.is_some_and(|after| after > before) {
+        if after > before {
             // Clients may read from followers, too.
             for fetch in self.waits.fetches.wake(key, |_| true) {
                 self.finish_fetch(fetch, out);
             }
         }
-        taken.is_ok()
     }
-}
-
-/// Does to a follower's log what its leader says; whether a segment was sealed.
-fn take<D: Disk>(
-    replica: &mut Replica<D>,
-    position: Position,
-    data: PartitionData,
-    now: Clock,
-) -> Result<bool, Refusal> {
-    let start = Offset(data.log_start_offset);
-    if data.error_code == ResponseError::OffsetOutOfRange.code() && start > position.end {
-        return replica.reset(start).map(|()| false);
-    }
-    if data.error_code != 0 {
-        let error = ResponseError::try_from_code(data.error_code);
-        return Err(error.unwrap_or(ResponseError::UnknownServerError).into());
-    }
-    if data.diverging_epoch.epoch >= 0 {
-        let diverging = &data.diverging_epoch;
-        let end = replica.truncate((LeaderEpoch(diverging.epoch), Offset(diverging.end_offset)))?;
-        tracing::info!(partition = %replica.dir.display(), %end, "cut off what the leader doesn't have");
-        return Ok(false);
-    }
-    let rolled = match data.records.unwrap_or_default() {
-        records if records.is_empty() => false,
-        records => replica.copy(&records, now.wall)?,
-    };
-    replica.keep_up(start, Offset(data.high_watermark))?;
-    Ok(rolled)
 }
 
 pub(super) fn finish_produce(produce: Waiting<WaitingProduce>, out: &mut Vec<Output>) {

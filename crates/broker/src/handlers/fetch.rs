@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster::{InSync, Metadata, Millis};
+use cluster::{Metadata, Millis, diverges};
 use disk::Disk;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -15,8 +15,7 @@ use kafka_protocol::messages::fetch_response::{
 };
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use kafka_protocol::protocol::StrBytes;
-use log::Partition;
-use record::{BatchHeader, LeaderEpoch, Offset, PartitionIndex, TopicId};
+use record::{BatchHeader, BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use crate::handlers::leader_hint::LeaderHint;
 use crate::refusal::Refusal;
@@ -43,7 +42,7 @@ pub(crate) struct Fetch<'a, D: Disk> {
 pub(crate) enum Reader {
     Client,
     /// A broker that has proved who it is, and when it asked.
-    Follower(InSync, Millis),
+    Follower((BrokerId, BrokerEpoch), Millis),
 }
 
 /// What a Fetch found.
@@ -181,7 +180,11 @@ impl<D: Disk> Fetch<'_, D> {
             .with_partition_index(asked.partition)
             .with_log_start_offset(log.start_offset().0)
             .with_records(Some(bytes::Bytes::new()));
-        if let Some(diverging) = diverging(log, asked)? {
+        let last_epoch = Some(LeaderEpoch(asked.last_fetched_epoch));
+        if let Some((epoch, end)) = diverges(last_epoch, from, |epoch| log.end_offset_for_epoch(epoch)) {
+            let diverging = EpochEndOffset::default()
+                .with_epoch(epoch.0)
+                .with_end_offset(end.0);
             data.high_watermark = replica.high_watermark().0;
             return Ok(data.with_diverging_epoch(diverging));
         }
@@ -212,23 +215,6 @@ impl<D: Disk> Fetch<'_, D> {
     }
 }
 
-/// Where the log of whoever asks parts from this one, if it does (KIP-595).
-fn diverging<D: Disk>(log: &Partition<D>, asked: &FetchPartition) -> Result<Option<EpochEndOffset>, Refusal> {
-    if asked.last_fetched_epoch < 0 {
-        return Ok(None);
-    }
-    let epoch = LeaderEpoch(asked.last_fetched_epoch);
-    let (found, end) = log
-        .end_offset_for_epoch(epoch)
-        .ok_or(ResponseError::OffsetOutOfRange)?;
-    let parts = found < epoch || end.0 < asked.fetch_offset;
-    Ok(parts.then(|| {
-        EpochEndOffset::default()
-            .with_epoch(found.0)
-            .with_end_offset(end.0)
-    }))
-}
-
 impl Reader {
     /// Up to where it may read; a follower's offset is noted.
     fn reads_up_to<D: Disk>(self, replica: &mut Replica<D>, from: Offset) -> Result<Offset, Refusal> {
@@ -246,16 +232,10 @@ impl Reader {
             }
             Self::Follower(follower, now) => (follower, now),
         };
-        let leader = replica.leader_mut().ok_or(ResponseError::NotLeaderOrFollower)?;
-        if !leader.is_follower(follower.broker) {
-            let message = "whoever asks is no replica of the partition";
-            return Err(Refusal::new(ResponseError::NotLeaderOrFollower, message));
-        }
         if !(start..=end).contains(&from) {
             return Err(ResponseError::OffsetOutOfRange.into());
         }
-        leader.on_fetch(follower, from, now);
-        Ok(end)
+        replica.on_fetch(follower, from, now)
     }
 }
 

@@ -1,18 +1,10 @@
-//! What is committed, and who is in sync.
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
+use uuid::Uuid;
 
-use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset};
+use super::*;
+use crate::Broker;
 
-use super::{InSync, Leader, Limits};
-use crate::{ErrorCode, Millis, Partition};
-
-const LIMITS: Limits = Limits {
-    min_in_sync: 2,
-    max_lag: Millis(1_000),
-};
-const ME: InSync = InSync {
-    broker: BrokerId(1),
-    epoch: BrokerEpoch(1),
-};
+const ME: BrokerId = BrokerId(1);
 
 fn ids(ids: &[i32]) -> Vec<BrokerId> {
     ids.iter().copied().map(BrokerId).collect()
@@ -20,165 +12,201 @@ fn ids(ids: &[i32]) -> Vec<BrokerId> {
 
 fn partition(isr: &[i32], partition_epoch: i32) -> Partition {
     Partition {
-        leader: Some(BrokerId(1)),
-        leader_epoch: LeaderEpoch(5),
+        leader: Some(ME),
+        leader_epoch: LeaderEpoch(7),
         replicas: ids(&[1, 2, 3]),
         isr: ids(isr),
+        target: None,
         partition_epoch,
     }
 }
 
-fn led(isr: &[i32], end: i64) -> Leader {
-    Leader::new(ME, &partition(isr, 0), LIMITS, Offset(end), Offset(0), Millis(0))
-}
-
-fn fetch(leader: &mut Leader, from: i32, offset: i64, now: u64) {
-    let from = InSync {
-        broker: BrokerId(from),
-        epoch: BrokerEpoch(i64::from(from)),
+/// Brokers 1, 2, 3, whose epochs are 11, 12, 13.
+fn metadata() -> Metadata {
+    let broker = |id: i32| Broker {
+        epoch: BrokerEpoch(i64::from(10 + id)),
+        incarnation: Uuid::from_u128(1),
+        listeners: Vec::new(),
+        fenced: false,
     };
-    leader.on_fetch(from, Offset(offset), Millis(now));
+    Metadata {
+        brokers: (1..=3).map(|id| (BrokerId(id), broker(id))).collect(),
+        ..Metadata::default()
+    }
 }
 
-fn propose(leader: &mut Leader, now: u64) -> Option<Vec<i32>> {
-    let alteration = leader.alteration(Millis(now), |_| true)?;
-    Some(alteration.isr.iter().map(|member| member.broker.0).collect())
+/// A leader whose log ends at 10, of which 6 is known to be committed; two of three must be in sync.
+fn leader(isr: &[i32]) -> Leader {
+    let place = Leadership {
+        topic_id: TopicId(Uuid::from_u128(9)),
+        partition: PartitionIndex(0),
+        broker: ME,
+        broker_epoch: BrokerEpoch(11),
+        log_end: Offset(10),
+        high_watermark: Offset(6),
+    };
+    let options = ReplicationOptions::new(2, Millis(10_000));
+    Leader::new(place, &partition(isr, 3), options, Millis(0))
+}
+
+fn fetch(leader: &mut Leader, from: i32, offset: i64, log_end: i64, now: u64) -> Progress {
+    let fetch = FollowerFetch {
+        from: BrokerId(from),
+        broker_epoch: BrokerEpoch(i64::from(10 + from)),
+        offset: Offset(offset),
+        log_end: Offset(log_end),
+    };
+    leader.on_fetch(fetch, Millis(now)).expect("a replica")
+}
+
+fn moved_to(offset: i64) -> Progress {
+    Progress {
+        high_watermark: Some(Offset(offset)),
+        short: false,
+    }
+}
+
+fn asked(leader: &mut Leader, metadata: &Metadata, now: u64) -> Option<Vec<(i32, i64)>> {
+    let alter = leader.alteration(metadata, Millis(now))?;
+    Some(alter.isr.iter().map(|(id, epoch)| (id.0, epoch.0)).collect())
 }
 
 #[test]
-fn committed_is_what_every_member_has() {
-    let mut leader = led(&[1, 2, 3], 10);
+fn a_record_is_committed_when_all_in_sync_have_it() {
+    let mut leader = leader(&[1, 2, 3]);
+    assert_eq!((leader.high_watermark(), leader.latest()), (Offset(6), None));
+    assert_eq!(leader.on_append(Offset(12)), Progress::default());
+    assert_eq!(fetch(&mut leader, 2, 12, 12, 10), Progress::default());
+    assert_eq!(fetch(&mut leader, 3, 8, 12, 10), moved_to(8));
+    // An earlier leader may have told clients of anything below the start of this epoch.
     assert_eq!(leader.latest(), None);
-    fetch(&mut leader, 2, 10, 1);
-    assert_eq!(leader.high_watermark(), Offset(0), "broker 3 has told nothing");
-    fetch(&mut leader, 3, 4, 1);
-    assert_eq!(leader.high_watermark(), Offset(4));
-    fetch(&mut leader, 3, 10, 2);
-    assert_eq!(leader.high_watermark(), Offset(10));
-    assert_eq!(leader.latest(), Some(Offset(10)));
-    leader.on_append(Offset(12));
-    assert_eq!(leader.high_watermark(), Offset(10));
-    fetch(&mut leader, 2, 3, 3);
-    assert_eq!(leader.high_watermark(), Offset(10), "never back");
-}
-
-#[test]
-fn a_partition_of_one_replica_is_committed_at_once() {
-    let alone = Partition {
-        replicas: ids(&[1]),
-        isr: ids(&[1]),
-        ..partition(&[], 0)
-    };
-    let mut leader = Leader::new(ME, &alone, LIMITS, Offset(3), Offset(0), Millis(0));
-    assert_eq!(leader.high_watermark(), Offset(3));
-    leader.on_append(Offset(5));
-    assert_eq!(leader.high_watermark(), Offset(5));
-    assert!(!leader.is_short());
-    assert_eq!(propose(&mut leader, 9_999), None);
+    assert_eq!(fetch(&mut leader, 3, 11, 12, 20), moved_to(11));
+    assert_eq!(leader.latest(), Some(Offset(11)));
+    assert_eq!(asked(&mut leader, &metadata(), 20), None);
 }
 
 #[test]
 fn nothing_is_committed_while_too_few_are_in_sync() {
-    let mut leader = led(&[1], 10);
-    assert!(leader.is_short());
-    fetch(&mut leader, 2, 10, 1);
-    assert_eq!(leader.high_watermark(), Offset(0));
-    assert_eq!(propose(&mut leader, 2), Some(vec![1, 2]));
-    assert_eq!(leader.high_watermark(), Offset(0), "only proposed");
-    leader.on_committed(&partition(&[1, 2], 1), Millis(3));
-    assert_eq!(leader.high_watermark(), Offset(10));
+    let mut leader = leader(&[1, 2]);
+    assert_eq!(fetch(&mut leader, 2, 10, 10, 0), moved_to(10));
+    assert_eq!(leader.check_produce(-1, true), Ok(()));
+    let short = Progress {
+        high_watermark: None,
+        short: true,
+    };
+    assert_eq!(leader.on_metadata(&partition(&[1], 4), Millis(5)), short);
+    assert_eq!(leader.on_append(Offset(11)), Progress::default());
+    let refused = leader.check_produce(-1, true).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::NotEnoughReplicas);
+    assert_eq!(leader.check_produce(1, true), Ok(()));
+    let refused = leader.check_produce(1, false).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::NotLeaderOrFollower);
+
+    // Whoever is in sync again is waited for, and that is enough.
+    assert_eq!(fetch(&mut leader, 2, 11, 11, 20), Progress::default());
+    assert_eq!(asked(&mut leader, &metadata(), 20), Some(vec![(1, 11), (2, 12)]));
+    assert_eq!(
+        leader.on_metadata(&partition(&[1, 2], 5), Millis(25)),
+        moved_to(11)
+    );
 }
 
 #[test]
-fn who_is_proposed_is_waited_for_until_a_newer_state_is_committed() {
-    let mut leader = led(&[1, 2], 10);
-    fetch(&mut leader, 2, 10, 1);
-    fetch(&mut leader, 3, 10, 1);
-    assert_eq!(propose(&mut leader, 1), Some(vec![1, 2, 3]));
-    assert_eq!(propose(&mut leader, 1), None, "asked already");
+fn a_follower_that_lags_leaves() {
+    let mut leader = leader(&[1, 2, 3]);
+    fetch(&mut leader, 2, 10, 10, 100);
+    fetch(&mut leader, 3, 10, 10, 100);
     leader.on_append(Offset(20));
-    fetch(&mut leader, 2, 20, 2);
-    assert_eq!(
-        leader.high_watermark(),
-        Offset(10),
-        "broker 3 may be a member by now"
-    );
-    leader.on_alteration_answered(Millis(2));
-    assert_eq!(
-        leader.high_watermark(),
-        Offset(10),
-        "or will be, whatever the answer was"
-    );
-    assert_eq!(propose(&mut leader, 3), None, "not at once");
-    assert_eq!(propose(&mut leader, 300), Some(vec![1, 2, 3]));
-    leader.on_alteration_answered(Millis(300));
-    // Nothing is wanted any more, but the doubt has to end.
-    fetch(&mut leader, 2, 20, 1_400);
-    assert_eq!(propose(&mut leader, 1_500), Some(vec![1, 2]));
-    assert_eq!(leader.high_watermark(), Offset(10));
-    leader.on_committed(&partition(&[1, 2], 1), Millis(1_501));
-    assert_eq!(leader.high_watermark(), Offset(20));
-    leader.on_alteration_answered(Millis(1_502));
-    assert_eq!(propose(&mut leader, 1_503), None);
-}
-
-#[test]
-fn without_a_session_nothing_is_taken_and_with_too_few_only_what_needs_no_others() {
-    let leader = led(&[1], 0);
-    let code = |acks, session| {
-        leader
-            .check_produce(acks, session)
-            .err()
-            .map(|refusal| refusal.code)
-    };
-    assert_eq!(code(1, true), None);
-    assert_eq!(code(-1, true), Some(ErrorCode::NotEnoughReplicas));
-    assert_eq!(code(0, false), Some(ErrorCode::NotLeaderOrFollower));
-    assert_eq!(led(&[1, 2], 0).check_produce(-1, true), Ok(()));
-}
-
-#[test]
-fn who_does_not_keep_up_has_to_leave_and_comes_back_when_it_has_all() {
-    let mut leader = led(&[1, 2, 3], 0);
-    fetch(&mut leader, 2, 0, 1);
-    fetch(&mut leader, 3, 0, 1);
-    leader.on_append(Offset(5));
-    // Always a little behind, but it gets what there was a moment ago: in sync.
-    for round in 0..30 {
-        let end = 5 + round;
-        fetch(&mut leader, 2, end, 100 * u64::try_from(round).expect("small"));
-        leader.on_append(Offset(end + 1));
+    // 2 reads on, always what was there when it fetched before; 3 stands still.
+    for second in 1..=11 {
+        let now = 1_000 * second;
+        fetch(&mut leader, 2, 10 + second as i64, 10 + second as i64 + 1, now);
+        fetch(&mut leader, 3, 10, 20, now);
     }
-    assert_eq!(propose(&mut leader, 3_000), Some(vec![1, 2]));
-    assert_eq!(leader.high_watermark(), Offset(0), "until that is committed");
-    leader.on_committed(&partition(&[1, 2], 1), Millis(3_001));
-    assert_eq!(leader.high_watermark(), Offset(34));
-    leader.on_alteration_answered(Millis(3_001));
-    fetch(&mut leader, 3, 33, 3_002);
-    assert_eq!(propose(&mut leader, 3_003), None, "it lacks what is committed");
-    fetch(&mut leader, 3, 34, 3_004);
-    assert_eq!(propose(&mut leader, 3_005), Some(vec![1, 2, 3]));
+    assert_eq!(
+        asked(&mut leader, &metadata(), 11_000),
+        Some(vec![(1, 11), (2, 12)])
+    );
+    // One question at a time.
+    assert_eq!(asked(&mut leader, &metadata(), 11_001), None);
+    // Until it is committed without 3, nothing moves beyond it.
+    assert_eq!(fetch(&mut leader, 2, 20, 20, 11_002), Progress::default());
+    let progress = leader.on_metadata(&partition(&[1, 2], 4), Millis(11_003));
+    assert_eq!(progress, moved_to(20));
 }
 
 #[test]
-fn who_lacks_records_of_earlier_epochs_is_not_in_sync() {
-    // Committed up to 0 as far as this leader knows, but records up to 10 may have been.
-    let mut leader = led(&[1, 2], 10);
-    fetch(&mut leader, 3, 5, 1);
-    assert_eq!(propose(&mut leader, 2), None);
-    fetch(&mut leader, 3, 10, 3);
-    assert_eq!(leader.alteration(Millis(4), |_| false), None, "it counts as dead");
-    assert_eq!(propose(&mut leader, 5), Some(vec![1, 2, 3]));
+fn who_is_proposed_is_waited_for_until_the_partition_has_another_epoch() {
+    let mut leader = leader(&[1, 2]);
+    fetch(&mut leader, 2, 10, 10, 0);
+    fetch(&mut leader, 3, 9, 10, 0);
+    assert_eq!(
+        asked(&mut leader, &metadata(), 0),
+        None,
+        "3 doesn't have what is committed"
+    );
+    fetch(&mut leader, 3, 10, 10, 10);
+    assert_eq!(
+        asked(&mut leader, &metadata(), 10),
+        Some(vec![(1, 11), (2, 12), (3, 13)])
+    );
+    assert_eq!(leader.on_append(Offset(11)), Progress::default());
+    assert_eq!(fetch(&mut leader, 2, 11, 11, 20), Progress::default());
+
+    // Refused: 3 is fenced. A copy of the question may still arrive, so it is still waited for.
+    leader.on_alteration_answered(false, Millis(30));
+    let mut known = metadata();
+    known.brokers.get_mut(&BrokerId(3)).expect("3").fenced = true;
+    assert_eq!(leader.on_append(Offset(12)), Progress::default());
+    assert_eq!(asked(&mut leader, &known, 31), None, "not at once");
+    // The same ISR is asked for, which makes that copy stale.
+    assert_eq!(asked(&mut leader, &known, 230), Some(vec![(1, 11), (2, 12)]));
+    leader.on_alteration_answered(true, Millis(240));
+    assert_eq!(
+        leader.on_metadata(&partition(&[1, 2], 4), Millis(240)),
+        moved_to(11)
+    );
+    assert_eq!(asked(&mut leader, &known, 250), None);
 }
 
 #[test]
-fn an_earlier_process_of_a_follower_is_not_heard() {
-    let mut leader = led(&[1, 2], 10);
-    fetch(&mut leader, 2, 3, 1);
-    let before = InSync {
-        broker: BrokerId(2),
-        epoch: BrokerEpoch(1),
+fn earlier_processes_and_strangers_are_not_counted() {
+    let mut leader = leader(&[1, 2]);
+    let from = |from, epoch, offset| FollowerFetch {
+        from: BrokerId(from),
+        broker_epoch: BrokerEpoch(epoch),
+        offset: Offset(offset),
+        log_end: Offset(10),
     };
-    leader.on_fetch(before, Offset(10), Millis(2));
-    assert_eq!(leader.high_watermark(), Offset(3));
+    assert!(leader.on_fetch(from(4, 14, 10), Millis(0)).is_err());
+    assert_eq!(leader.on_fetch(from(2, 20, 8), Millis(0)), Ok(moved_to(8)));
+    assert!(leader.on_fetch(from(2, 12, 10), Millis(0)).is_err());
+    assert_eq!(leader.high_watermark(), Offset(8));
+    // Another process of 3 than the registered one isn't asked for.
+    assert_eq!(
+        leader.on_fetch(from(3, 99, 10), Millis(0)),
+        Ok(Progress::default())
+    );
+    assert_eq!(asked(&mut leader, &metadata(), 0), None);
+}
+
+#[test]
+fn the_only_replica_needs_nobody() {
+    let place = Leadership {
+        topic_id: TopicId(Uuid::from_u128(9)),
+        partition: PartitionIndex(0),
+        broker: ME,
+        broker_epoch: BrokerEpoch(11),
+        log_end: Offset(10),
+        high_watermark: Offset(0),
+    };
+    let alone = Partition {
+        replicas: ids(&[1]),
+        ..partition(&[1], 0)
+    };
+    let options = ReplicationOptions::new(2, Millis(10_000));
+    let mut leader = Leader::new(place, &alone, options, Millis(0));
+    assert_eq!(leader.latest(), Some(Offset(10)));
+    assert_eq!(leader.on_append(Offset(11)), moved_to(11));
+    assert_eq!(leader.check_produce(-1, true), Ok(()));
 }

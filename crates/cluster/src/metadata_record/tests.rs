@@ -41,11 +41,14 @@ fn records_survive_their_bytes() {
             leader: None,
             leader_epoch: LeaderEpoch(0),
         },
-        MetadataRecord::PartitionLeader {
+        MetadataRecord::PartitionChange {
             topic_id,
             partition: PartitionIndex(0),
             leader: Some(BrokerId(1)),
             leader_epoch: LeaderEpoch(1),
+            isr: vec![BrokerId(1)],
+            replicas: vec![BrokerId(1), BrokerId(2)],
+            target: Some(vec![BrokerId(2)]),
         },
         MetadataRecord::RemoveTopic { topic_id },
         MetadataRecord::ProducerIds {

@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use record::{BrokerId, PartitionIndex, TopicId};
+use record::{BrokerEpoch, BrokerId, PartitionIndex, TopicId};
 
 use crate::{
-    AlterConfigs, AlterTopicConfigs, Assignment, ConfigChange, ConfigOp, ControllerRequest, CreatePartitions,
-    CreateTopics, DeleteTopics, Millis, NewPartitions, NewTopic, TopicRef,
+    AlterConfigs, AlterPartition, AlterTopicConfigs, Assignment, ConfigChange, ConfigOp, ControllerRequest,
+    CreatePartitions, CreateTopics, DeleteTopics, Metadata, Millis, NewPartitions, NewTopic, TopicRef,
 };
 
 const TIMEOUT: Millis = Millis(5_000);
@@ -83,6 +83,29 @@ pub(super) fn alter_configs(words: &[&str]) -> ControllerRequest {
         topics: vec![topic],
         validate_only: words.contains(&"validate-only"),
         timeout: TIMEOUT,
+    })
+}
+
+/// `TOPIC PARTITION BROKERS [member-epoch=N] [partition-epoch=N]`: what the leader would ask for, but for what
+/// is said otherwise.
+pub(super) fn alter_partition(metadata: &Metadata, leader: BrokerId, words: &[&str]) -> ControllerRequest {
+    let topic = metadata.topic(words[0]).expect("a topic");
+    let index = PartitionIndex(words[1].parse().expect("a partition"));
+    let known = metadata.partition(topic.id, index).expect("a partition of it");
+    let epoch_of = |id: &BrokerId| metadata.brokers[id].epoch;
+    let isr = words[2].split(',').map(|id| {
+        let id = BrokerId(id.parse().expect("a broker"));
+        let epoch = number(words, "member-epoch").map_or(epoch_of(&id), BrokerEpoch);
+        (id, if id == leader { epoch_of(&id) } else { epoch })
+    });
+    ControllerRequest::AlterPartition(AlterPartition {
+        broker: leader,
+        broker_epoch: epoch_of(&leader),
+        topic_id: topic.id,
+        partition: index,
+        leader_epoch: known.leader_epoch,
+        partition_epoch: number(words, "partition-epoch").unwrap_or(known.partition_epoch),
+        isr: isr.collect(),
     })
 }
 

@@ -2,7 +2,13 @@
 
 use std::fmt::Write;
 
+use record::BrokerId;
+
 use crate::{ControllerReply, MetadataChange, PeerMessage};
+
+pub(super) fn list(ids: &[BrokerId]) -> String {
+    ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+}
 
 pub(super) fn describe_message(m: &PeerMessage) -> String {
     let mut text = format!("{:?} term {}", m.kind, m.term);
@@ -34,15 +40,18 @@ pub(super) fn describe_change(change: &MetadataChange) -> String {
         } => {
             format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
         }
-        MetadataChange::Resign {
+        MetadataChange::BecomeFollower {
             replica: r,
+            leader,
             leader_epoch,
         } => {
+            let leader = leader.map_or("nobody".to_owned(), |id| id.to_string());
             format!(
-                "doesn't lead {}-{} any more, epoch {leader_epoch}",
+                "follows {leader} in {}-{}, epoch {leader_epoch}",
                 r.topic, r.partition
             )
         }
+        MetadataChange::IsrChanged(r) => format!("has another ISR for {}-{}", r.topic, r.partition),
         MetadataChange::ConfigChanged { .. } => "sees another topic configuration".to_owned(),
     }
 }
@@ -67,6 +76,7 @@ pub(super) fn describe_reply(reply: &ControllerReply) -> String {
         },
         ControllerReply::ProducerIds { first, count } => format!("producer ids {first}, {count} of them"),
         ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
+        ControllerReply::AlterPartition => "the ISR is changed".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -7,7 +7,7 @@ use record::{BrokerId, TopicId};
 use uuid::Uuid;
 
 use super::requests;
-use super::words::{describe_change, describe_message, describe_reply};
+use super::words::{describe_change, describe_message, describe_reply, list};
 use crate::{
     Action, ControllerReply, ControllerRequest, Entry, Event, HardState, Index, Listener, Millis, Node,
     Options, PeerMessage, Restored, TICK, Token,
@@ -20,6 +20,7 @@ pub(super) struct World {
     nodes: BTreeMap<BrokerId, Node>,
     disks: BTreeMap<BrokerId, Restored>,
     starts: u128,
+    replication: i16,
     cut: BTreeSet<(BrokerId, BrokerId)>,
     travelling: VecDeque<(BrokerId, BrokerId, Letter)>,
     requests: u64,
@@ -52,6 +53,9 @@ impl World {
         match words[0] {
             "cluster" => {
                 let count: i32 = words[1].parse().expect("a count");
+                self.replication = words
+                    .get(2)
+                    .map_or(1, |n| n.parse().expect("a replication factor"));
                 self.voters = (1..=count).map(BrokerId).collect();
                 for id in self.voters.clone() {
                     self.start(id);
@@ -71,6 +75,11 @@ impl World {
                 self.topic_ids += 1;
                 let id = TopicId(Uuid::from_u128(self.topic_ids));
                 self.request(broker(1), requests::create(id, &words[2..]));
+            }
+            "isr" => {
+                let alter =
+                    requests::alter_partition(self.nodes[&broker(1)].metadata(), broker(1), &words[2..]);
+                self.request(broker(1), alter);
             }
             "partitions" => self.request(broker(1), requests::create_partitions(&words[2..])),
             "configs" => self.request(broker(1), requests::alter_configs(&words[2..])),
@@ -106,6 +115,8 @@ impl World {
         self.starts += 1;
         let incarnation = Uuid::from_u128(self.starts);
         let mut options = Options::new(id, "story", self.voters.clone(), incarnation);
+        options.max_replication = self.replication;
+        options.default_replication = self.replication;
         let port = 19092 + 10_000 * (id.0 as u16 - 1);
         options.listeners = vec![Listener {
             name: "PLAINTEXT".into(),
@@ -329,10 +340,15 @@ impl World {
             self.say(format!("  topic {name} {:?}", topic.configs));
             for (place, p) in topic.partitions.iter().enumerate() {
                 let leader = p.leader.map_or("none".into(), |l| l.to_string());
-                self.say(format!(
-                    "    {place}: leader {leader}, leader epoch {}",
-                    p.leader_epoch
-                ));
+                let mut line = format!("    {place}: leader {leader}, leader epoch {}", p.leader_epoch);
+                if p.replicas.len() > 1 {
+                    let (replicas, isr) = (list(&p.replicas), list(&p.isr));
+                    write!(line, ", replicas {replicas}, in sync {isr}").expect("text grows");
+                }
+                if let Some(target) = &p.target {
+                    write!(line, ", moves to {}", list(target)).expect("text grows");
+                }
+                self.say(line);
             }
         }
     }

@@ -29,11 +29,13 @@ pub(super) fn change(change: &MetadataChange) -> String {
         } => {
             format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
         }
-        MetadataChange::Resign {
+        MetadataChange::BecomeFollower {
             replica: r,
+            leader,
             leader_epoch,
         } => {
-            format!("leads {}-{} no more, epoch {leader_epoch}", r.topic, r.partition)
+            let (topic, partition) = (&r.topic, r.partition);
+            format!("follows {leader:?} in {topic}-{partition}, epoch {leader_epoch}")
         }
         other => format!("{other:?}"),
     }
