@@ -226,10 +226,6 @@ impl<D: Disk> Replica<D> {
         let State::Online(log) = &mut self.state else {
             return Role::None;
         };
-        // Somebody else leads by now, and that is about to be told.
-        if mandate.partition.leader_epoch != epoch {
-            return Role::None;
-        }
         match log.begin_epoch(epoch) {
             Ok(()) => {}
             // Nothing is harmed, and what is there can be read: the first append notes the epoch.
@@ -251,7 +247,12 @@ impl<D: Disk> Replica<D> {
             high_watermark: self.high_watermark,
         };
         self.led_up_to = place.log_end;
-        let leader = Leader::new(place, mandate.partition, mandate.options, mandate.now);
+        // The metadata may know a later epoch, which is about to be told.
+        let partition = Committed {
+            leader_epoch: epoch,
+            ..mandate.partition.clone()
+        };
+        let leader = Leader::new(place, &partition, mandate.options, mandate.now);
         self.high_watermark = leader.high_watermark();
         Role::Leader(Box::new(leader))
     }

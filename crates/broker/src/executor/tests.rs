@@ -4,5 +4,7 @@ mod admin;
 mod harness;
 mod hostile;
 mod reading;
+mod replicating;
 mod restart;
+mod three;
 mod writing;
