@@ -22,10 +22,12 @@ mod clients;
 mod replication;
 #[cfg(test)]
 mod tests;
+mod views;
 mod waits;
 
 use asked::Asked;
 use replication::{Replication, finish_produce};
+pub use views::ReplicaView;
 use waits::Waits;
 
 /// A source of random numbers.
@@ -268,6 +270,12 @@ impl<D: Disk> Executor<D> {
             self.folder.mark_closed()?;
         }
         Ok(())
+    }
+
+    /// Whether this is the mistake to make, for the simulator.
+    #[cfg(feature = "deliberate-bugs")]
+    fn makes(&self, bug: cluster::Bug) -> bool {
+        self.settings.node.bug == Some(bug)
     }
 
     fn on_tick(&mut self, now: Clock, out: &mut Vec<Output>) {

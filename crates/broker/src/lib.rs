@@ -68,7 +68,7 @@ mod topic_settings;
 mod wire;
 
 pub use error::BrokerError;
-pub use executor::{Executor, Random};
+pub use executor::{Executor, Random, ReplicaView};
 pub use folder::Left;
 pub use input::{Clock, Input, Output, RequestId};
 pub use options::{

@@ -238,6 +238,10 @@ impl<D: Disk> Replica<D> {
                 return Role::None;
             }
         }
+        #[cfg(feature = "deliberate-bugs")]
+        if mandate.options.bug == Some(cluster::Bug::ForgetProducers) {
+            log.expire_producers(Timestamp(i64::MAX));
+        }
         let place = Leadership {
             topic_id: mandate.key.0,
             partition: mandate.key.1,

@@ -230,6 +230,11 @@ impl<D: Disk> Replicas<D> {
         self.replicas.get_mut(&key)?.advance()
     }
 
+    /// All partitions.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Replica<D>)> {
+        self.replicas.iter().map(|(key, replica)| (*key, replica))
+    }
+
     /// The partitions that this broker leads.
     pub(crate) fn led(&self) -> Vec<Key> {
         let led = self

@@ -167,6 +167,10 @@ impl<D: Disk> Executor<D> {
             let replica = self.replicas.get(records.key);
             replica.is_none_or(|replica| replica.high_watermark() < records.needs)
         });
+        #[cfg(feature = "deliberate-bugs")]
+        if self.makes(cluster::Bug::AcknowledgeEarly) {
+            uncommitted.clear();
+        }
         match (acks, refused) {
             (0, false) => out.push(Output::NoResponse { request: id }),
             (0, true) => out.push(Output::Hangup { request: id }),
@@ -241,6 +245,8 @@ impl<D: Disk> Executor<D> {
                 .unwrap_or(0)
                 .min(self.waits.fetch_room.unwrap_or(usize::MAX)),
             reader: Reader::Client,
+            #[cfg(feature = "deliberate-bugs")]
+            bug: self.settings.node.bug,
         };
         let found = fetch.find(request, version);
         // Others may be answered by the same input.

@@ -89,6 +89,12 @@ impl<D: Disk> Executor<D> {
         }
         if replica.is_none_or(|replica| replica.leader().is_none()) {
             let error = ResponseError::NotLeaderOrFollower.code();
+            #[cfg(feature = "deliberate-bugs")]
+            if self.makes(cluster::Bug::AnswerWhenDeposed) {
+                for produce in self.waits.produces.on_high_watermark(key, Offset(i64::MAX)) {
+                    finish_produce(produce, out);
+                }
+            }
             for produce in self.waits.produces.on_failed(key, error) {
                 finish_produce(produce, out);
             }
@@ -211,6 +217,8 @@ impl<D: Disk> Executor<D> {
             listener: &self.settings.serving.listener,
             max_bytes: usize::try_from(request.max_bytes).unwrap_or(0),
             reader: Reader::Follower((from, epoch), now.monotonic),
+            #[cfg(feature = "deliberate-bugs")]
+            bug: None,
         };
         let found = fetch.find(&request, peer_wire::FETCH_VERSION);
         let fetched = found.partitions.clone();

@@ -35,6 +35,9 @@ pub(crate) struct Fetch<'a, D: Disk> {
     pub(crate) listener: &'a str,
     pub(crate) max_bytes: usize,
     pub(crate) reader: Reader,
+    /// A mistake to make, for the simulator.
+    #[cfg(feature = "deliberate-bugs")]
+    pub(crate) bug: Option<cluster::Bug>,
 }
 
 /// Who reads.
@@ -190,6 +193,14 @@ impl<D: Disk> Fetch<'_, D> {
         }
         let up_to = self.reader.reads_up_to(replica, from)?;
         let high_watermark = replica.committed();
+        #[cfg(feature = "deliberate-bugs")]
+        let (up_to, high_watermark) = match self.bug {
+            Some(cluster::Bug::ReadUncommitted) => {
+                let end = replica.log()?.end_offset();
+                (end, end)
+            }
+            _ => (up_to, high_watermark),
+        };
         data = data
             .with_high_watermark(high_watermark.0)
             .with_last_stable_offset(high_watermark.0);
