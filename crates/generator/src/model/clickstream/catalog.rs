@@ -8,6 +8,7 @@ const PRODUCTS: u16 = CATEGORIES as u16 * PRODUCTS_PER_CATEGORY;
 const TERMS: usize = 8;
 /// A prime: a product's number doesn't tell how much it is wanted.
 const STRIDE: u32 = 7_919;
+const SHIFT: u32 = 1_234;
 
 /// Name in URLs, and what is searched for in it; the most wanted first.
 #[rustfmt::skip]
@@ -76,6 +77,6 @@ pub(super) fn write_search(term: u16, out: &mut Vec<u8>) {
 
 pub(super) fn write_product(product: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(b"/product/");
-    let number = 1_000 + u32::from(product) * STRIDE % u32::from(PRODUCTS);
+    let number = 1_000 + (SHIFT + u32::from(product) * STRIDE) % u32::from(PRODUCTS);
     write_integer(i64::from(number), out);
 }
