@@ -175,14 +175,17 @@ fn ports_differ(values: &Checker<'_>, brokers: &[Broker], ui: Ui) -> Result<(), 
             continue;
         };
         // Mended best where somebody wrote something.
-        let (at, key, other) = match values.is_set(decides) {
-            true => (*decides, key, other),
-            false => (*other_decides, other, key),
+        let (at, key, other, other_at) = match values.is_set(decides) {
+            true => (*decides, *key, *other, *other_decides),
+            false => (*other_decides, *other, *key, *decides),
         };
         let problem = values.problem_at(at, key, format!("is port {port}, but so is `{other}`"));
-        return Err(problem.help(match at == *key {
-            true => "give each its own port".to_owned(),
-            false => format!("give each its own port; `{key}` is one above `{at}` if not set"),
+        let derived = [(key, at), (other, other_at)]
+            .into_iter()
+            .find(|(key, at)| key != at);
+        return Err(problem.help(match derived {
+            None => "give each its own port".to_owned(),
+            Some((key, at)) => format!("give each its own port; `{key}` is one above `{at}` if not set"),
         }));
     }
     Ok(())

@@ -67,7 +67,8 @@ pub(crate) fn parse(text: &str, path: &Path) -> Layer {
             )),
             Some(Err(what)) => {
                 let message = format!("the value of {name} {what}");
-                problems.push(Problem::new(place(name), message).at(snippet()));
+                let problem = Problem::new(place(name), message).at(snippet());
+                problems.push(problem.help("quote the whole value, or none of it"));
             }
             None => {
                 let message = format!("{name} has no `=` behind it");

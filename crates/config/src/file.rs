@@ -132,7 +132,11 @@ impl Reader<'_> {
             };
             if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name.value) {
                 let message = format!("`{path}` is there twice; line {first} has it as well");
-                self.problem(name.referenced, message, Some("keep one of the two".to_owned()));
+                let help = match Key::is_section(&path) {
+                    true => "put what stands below both under one of them",
+                    false => "keep one of the two",
+                };
+                self.problem(name.referenced, message, Some(help.to_owned()));
                 continue;
             }
             seen.push((&name.value, name.referenced.line()));
@@ -259,7 +263,10 @@ pub(crate) fn unknown(origin: Origin, path: &str) -> Problem {
         section => format!("`{section}`"),
     };
     let help = format!("{place} holds {}", listed(section));
-    match Key::meant(path) {
+    // Another number of the same thing isn't meant: `broker_4` is one too many.
+    let without_digits = |path: &str| path.replace(|c: char| c.is_ascii_digit(), "");
+    let is_meant = |meant: &&'static str| without_digits(meant) != without_digits(path);
+    match Key::meant(path).filter(is_meant) {
         Some(meant) => Problem::new(
             origin,
             format!("`{path}` is not a setting; did you mean `{meant}`?"),

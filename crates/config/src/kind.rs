@@ -60,6 +60,7 @@ impl fmt::Display for Kind {
             Self::Port => write!(f, "a port from 1 to 65535"),
             Self::Whole { min, max: u64::MAX } => write!(f, "a whole number from {min}"),
             Self::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Number { min: 0.0, max: 1.0 } => write!(f, "a share from 0 to 1, such as 0.05 for 5 %"),
             Self::Number { min, max } => write!(f, "a number from {min} to {max}"),
             Self::Memory => write!(f, "memory with its unit, 64m or more, such as 512m or 2g"),
             Self::Instant => write!(f, "`now` or a time such as 2025-06-01T12:00:00Z"),
