@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use config::{Flag, Loaded, Machine, Settings, Sources};
 
-use crate::command::{clean, config as configuration, consume, ledger, sql, status, topics};
+use crate::command::{
+    clean, completions, config as configuration, consume, doctor, ledger, produce, sql, status, topics,
+};
 use crate::failure::{Code, Failure, Outcome};
 
 /// A complete streaming data platform on one machine: Kafka-compatible brokers, a generator, a
@@ -49,24 +51,44 @@ pub(crate) enum Command {
     /// Start everything and keep it running; Ctrl-C stops it in order
     Up,
     /// Stop everything in order
+    #[command(after_help = "\
+Examples:
+  minicluster down                                      waits until all is written and everything has ended")]
     Down,
     /// What runs, where, and how far it is
     Status(status::Options),
     /// Ask the lake in SQL: one committed state of all tables
     Sql(sql::Options),
-    /// Topics of the brokers
+    /// Topics: show, create, alter, delete
     #[command(subcommand)]
     Topics(topics::Options),
+    /// Write lines to a topic, from stdin or a file
+    Produce(produce::Options),
     /// Print the records of a topic
     Consume(consume::Options),
     /// Whether every event is accounted for: exit code 1 if not
+    #[command(after_help = "\
+Examples:
+  minicluster ledger
+  minicluster ledger --wait 30                          until the ETL has read what was sent
+  minicluster ledger -o json | jq .balanced
+
+Records of other producers in the same topics are named and are no failure: what the ETL did with them is
+accounted for all the same, only the comparison with the generator is not possible then.")]
     Ledger(ledger::Options),
+    /// What could stand in the way: ports, limits, disks, clock, addresses; what to do about it
+    Doctor(doctor::Options),
     /// Delete what is stored: shows what and how much, and asks
     Clean(clean::Options),
     /// The settings: check them, show them, render them as .env, their JSON Schema
     #[command(subcommand)]
     Config(configuration::Options),
+    /// Print completions for a shell
+    Completions(completions::Options),
     /// Run one broker (`up` does)
+    #[command(after_help = "\
+Examples:
+  minicluster broker --id 1                             for containers; each of `kafka.brokers` in its own")]
     Broker {
         /// Its id, from 1
         #[arg(long)]
@@ -75,8 +97,14 @@ pub(crate) enum Command {
         service: ServiceOptions,
     },
     /// Run the ETL (`up` does)
+    #[command(after_help = "\
+Examples:
+  minicluster etl                                       for containers; from the topics to the lake")]
     Etl(ServiceOptions),
     /// Run the generator (`up` does)
+    #[command(after_help = "\
+Examples:
+  minicluster generate                                  for containers; into the topics of the settings")]
     Generate(ServiceOptions),
 }
 

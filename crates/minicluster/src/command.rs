@@ -2,12 +2,15 @@
 
 pub(crate) mod broker;
 pub(crate) mod clean;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod consume;
+pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod etl;
 pub(crate) mod generate;
 pub(crate) mod ledger;
+pub(crate) mod produce;
 pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod topics;

@@ -6,10 +6,13 @@
 mod accounts;
 mod cli;
 mod command;
+mod confirmation;
 mod failure;
+mod live_line;
 mod log_file;
 mod output;
 mod ports;
+mod record_line;
 mod service;
 mod supervisor;
 mod topics;
@@ -46,8 +49,11 @@ fn run(cli: Cli) -> Outcome {
         Command::Status(options) => runtime.block_on(command::status::run(&settings()?, &options)),
         Command::Sql(options) => runtime.block_on(command::sql::run(&settings()?, &options)),
         Command::Topics(options) => runtime.block_on(command::topics::run(&settings()?, &options)),
+        Command::Produce(options) => runtime.block_on(command::produce::run(&settings()?, &options)),
         Command::Consume(options) => runtime.block_on(command::consume::run(&settings()?, &options)),
         Command::Ledger(options) => runtime.block_on(command::ledger::run(&settings()?, &options)),
+        Command::Completions(options) => command::completions::run(&options),
+        Command::Doctor(options) => runtime.block_on(command::doctor::run(&settings()?, &options)),
         Command::Config(options) => command::config::run(&options, &cli.shared),
         Command::Clean(options) => runtime.block_on(command::clean::run(&settings()?, &options)),
         Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings()?, id, service)),

@@ -19,7 +19,17 @@ pub(crate) enum Format {
 /// Prints data. Ends the process if it can't: quietly where nobody reads any more (`| head`), else
 /// as a failure, for what is missing may be what somebody wanted to keep.
 pub(crate) fn data(text: &str) {
-    let Err(failed) = write(&mut io::stdout().lock(), text) else {
+    end_if_lost(write(&mut io::stdout().lock(), text));
+}
+
+/// The same for bytes that may not be text, as they are.
+pub(crate) fn bytes_of_data(bytes: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    end_if_lost(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+}
+
+fn end_if_lost(written: io::Result<()>) {
+    let Err(failed) = written else {
         return;
     };
     let message = lost(&failed);
@@ -27,6 +37,14 @@ pub(crate) fn data(text: &str) {
         error(message);
     }
     std::process::exit(i32::from(message.is_some()));
+}
+
+/// Prints data for a command that has more to do than print.
+///
+/// # Errors
+/// Where it can't be written; of the kind `BrokenPipe` where nobody reads any more.
+pub(crate) fn try_data(text: &str) -> io::Result<()> {
+    write(&mut io::stdout().lock(), text)
 }
 
 /// Prints data for a process that must go on: where stdout takes nothing, to stderr.
@@ -66,6 +84,28 @@ pub(crate) fn json(value: &serde_json::Value) {
         false => value.to_string(),
     };
     data(&text);
+}
+
+/// Colours of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Color {
+    Green,
+    Yellow,
+    Red,
+}
+
+/// Text for stdout in a colour, where that is a terminal and `NO_COLOR` isn't set (no-color.org).
+pub(crate) fn colored(text: &str, color: Color) -> String {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if unwanted || !io::stdout().is_terminal() {
+        return text.to_owned();
+    }
+    let code = match color {
+        Color::Green => 32,
+        Color::Yellow => 33,
+        Color::Red => 31,
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
 }
 
 /// How the columns of a table are aligned.

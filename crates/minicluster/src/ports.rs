@@ -19,34 +19,38 @@ pub(crate) struct Wanted {
 /// # Errors
 /// The first that can't, with its holder and the setting to change.
 pub(crate) fn check(host: IpAddr, wanted: &[Wanted]) -> Outcome {
-    for Wanted { port, key } in wanted {
-        let address = SocketAddr::new(host, *port);
-        let error = match TcpListener::bind(address) {
-            Ok(_) => continue,
-            Err(error) => error,
-        };
-        let message = match error.kind() {
-            ErrorKind::AddrInUse => {
-                let holder = holder(*port).unwrap_or_else(|| "another program".to_owned());
-                format!(
-                    "port {port} is taken by {holder}: stop it, or choose another with `--set {key}=PORT`"
-                )
-            }
-            ErrorKind::AddrNotAvailable => {
-                format!("{host} is no address of this machine: set another `kafka.host`")
-            }
-            ErrorKind::PermissionDenied => {
-                format!("this user may not listen on port {port}: choose another with `--set {key}=PORT`")
-            }
-            _ => format!("cannot listen on {address} (`{key}`): {error}"),
-        };
-        return Err(Failure::new(Code::Conflict, message));
-    }
-    Ok(())
+    wanted.iter().try_for_each(|wanted| check_one(host, wanted))
+}
+
+/// Checks that one port can be listened on.
+///
+/// # Errors
+/// If it can't, with its holder and the setting to change.
+pub(crate) fn check_one(host: IpAddr, Wanted { port, key }: &Wanted) -> Outcome {
+    let address = SocketAddr::new(host, *port);
+    let error = match TcpListener::bind(address) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let message = match error.kind() {
+        ErrorKind::AddrInUse => {
+            let named = |pid| format!("`{}` (pid {pid})", name_of(pid).unwrap_or_default());
+            let holder = holder(*port).map_or_else(|| "another program".to_owned(), named);
+            format!("port {port} is taken by {holder}: stop it, or choose another with `--set {key}=PORT`")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{host} is no address of this machine: set another `kafka.host`")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("this user may not listen on port {port}: choose another with `--set {key}=PORT`")
+        }
+        _ => format!("cannot listen on {address} (`{key}`): {error}"),
+    };
+    Err(Failure::new(Code::Conflict, message))
 }
 
 /// The process that listens on a port, as far as this user may see it.
-fn holder(port: u16) -> Option<String> {
+pub(crate) fn holder(port: u16) -> Option<u32> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inode = tables.iter().find_map(|table| {
         let text = std::fs::read_to_string(table).ok()?;
@@ -54,10 +58,9 @@ fn holder(port: u16) -> Option<String> {
     })?;
     let link = format!("socket:[{inode}]");
     let processes = std::fs::read_dir("/proc").ok()?;
-    let pid = processes
+    processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .find(|pid| has_open(*pid, &link))?;
-    Some(format!("`{}` (pid {pid})", name_of(pid).unwrap_or_default()))
+        .find(|pid| has_open(*pid, &link))
 }
 
 fn has_open(pid: u32, link: &str) -> bool {

@@ -4,14 +4,16 @@
 //! keeps everything else.
 
 use std::collections::BTreeSet;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use config::Settings;
-use disk::RealDisk;
+use disk::{Disk, RealDisk};
 use lake::{LakeError, Locks};
 use run::RunFolder;
 
+use crate::confirmation::confirmed;
 use crate::failure::{Code, Failure, Outcome};
 use crate::output::{self, Align};
 
@@ -71,28 +73,30 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
                        and `--dry-run` to see what they delete";
         return Err(Failure::new(Code::Usage, message));
     }
-    let data = settings.folders.data();
-    if options.dry_run {
-        show(&find(settings, &chosen)?, &chosen);
+    let nothing = format!(
+        "there is nothing to delete in {}",
+        settings.folders.data().display()
+    );
+    let found = find(settings, &chosen)?;
+    if found.is_empty() {
+        output::progress(&nothing);
         return Ok(());
     }
-    if !data.exists() && find(settings, &chosen)?.is_empty() {
-        output::progress(&format!("there is nothing to delete in {}", data.display()));
+    if options.dry_run {
+        show(&found, &gone_afterwards(settings, &chosen)?);
         return Ok(());
     }
     let run = RunFolder::new(&settings.folders);
     run.create()?;
     let _supervisor_lock = run.lock().map_err(Failure::of_run)?;
     refuse_running(&run)?;
-    let found = find(settings, &chosen)?;
-    if found.is_empty() {
-        output::progress(&format!("there is nothing to delete in {}", data.display()));
-        return Ok(());
-    }
-    // Its writer may run under another data folder.
+    // What runs may have been started by hand, and the lake's writer under another data folder.
     let _lake_locks = lake_locks(settings, &found)?;
-    show(&found, &chosen);
-    if !options.yes && !confirmed()? {
+    let _locks = folder_locks(settings, &chosen)?;
+    // Once more, now that nobody can add to it.
+    let found = find(settings, &chosen)?;
+    show(&found, &gone_afterwards(settings, &chosen)?);
+    if !options.yes && !confirmed("Delete all this for good?")? {
         output::progress("nothing was deleted");
         return Ok(());
     }
@@ -115,10 +119,21 @@ fn chosen(options: &Options) -> BTreeSet<Part> {
     wanted.map(|(_, part)| part).collect()
 }
 
-/// What the next start makes of it where some parts are deleted and others stay.
-fn consequence(chosen: &BTreeSet<Part>) -> &'static str {
+/// The parts of which nothing is left afterwards: the chosen ones, and those of which there is nothing.
+fn gone_afterwards(settings: &Settings, chosen: &BTreeSet<Part>) -> Outcome<BTreeSet<Part>> {
+    let mut gone = chosen.clone();
+    for part in [Part::Lake, Part::Checkpoints, Part::Brokers] {
+        if find(settings, &BTreeSet::from([part]))?.is_empty() {
+            gone.insert(part);
+        }
+    }
+    Ok(gone)
+}
+
+/// What the next start makes of it where some parts are gone and others stay.
+fn consequence(gone: &BTreeSet<Part>) -> &'static str {
     let [lake, checkpoints, brokers] =
-        [Part::Lake, Part::Checkpoints, Part::Brokers].map(|part| chosen.contains(&part));
+        [Part::Lake, Part::Checkpoints, Part::Brokers].map(|part| gone.contains(&part));
     match (lake, checkpoints, brokers) {
         (true, true, true) => "the next `up` starts from nothing",
         (true, true, false) => "the next `up` fills the tables anew from what the topics still hold",
@@ -236,7 +251,63 @@ fn lake_locks(settings: &Settings, found: &[Found]) -> Outcome<Option<Locks<Real
     }
 }
 
-fn show(found: &[Found], chosen: &BTreeSet<Part>) {
+/// The locks that brokers and the generator hold while they run.
+struct FolderLocks {
+    brokers: Vec<<RealDisk as Disk>::Lock>,
+    generator: Vec<File>,
+}
+
+fn folder_locks(settings: &Settings, chosen: &BTreeSet<Part>) -> Outcome<FolderLocks> {
+    let mut locks = FolderLocks {
+        brokers: Vec::new(),
+        generator: Vec::new(),
+    };
+    if !chosen.contains(&Part::Brokers) {
+        return Ok(locks);
+    }
+    let in_use = |what: &str, path: &Path| {
+        let message = format!(
+            "{what} that was started by hand uses {}: stop it, then clean",
+            path.display()
+        );
+        Failure::new(Code::Conflict, message)
+    };
+    for path in entries(&settings.folders.brokers())? {
+        match RealDisk.lock_dir(&path) {
+            Ok(lock) => locks.brokers.push(lock),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(in_use("a broker", &path)),
+            Err(error) => return Err(at(&path, &error)),
+        }
+    }
+    for path in entries(&settings.folders.generator())? {
+        if path.extension().is_none_or(|extension| extension != "lock") {
+            continue;
+        }
+        let file = File::open(&path).map_err(|error| at(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => locks.generator.push(file),
+            Err(TryLockError::WouldBlock) => {
+                return Err(in_use("a generator", &settings.folders.generator()));
+            }
+            Err(TryLockError::Error(error)) => return Err(at(&path, &error)),
+        }
+    }
+    Ok(locks)
+}
+
+/// What lies in a folder; nothing where there is none.
+fn entries(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            let paths: std::io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
+            paths.map_err(|error| at(folder, &error))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(at(folder, &error)),
+    }
+}
+
+fn show(found: &[Found], gone: &BTreeSet<Part>) {
     let rows = found
         .iter()
         .map(|found| vec![found.path.display().to_string(), output::bytes(found.bytes)])
@@ -245,19 +316,7 @@ fn show(found: &[Found], chosen: &BTreeSet<Part>) {
     output::data(&output::plain(&header, rows));
     let total: u64 = found.iter().map(|found| found.bytes).sum();
     output::data(&format!(" together {}", output::bytes(total)));
-    output::progress(&format!("Afterwards {}.", consequence(chosen)));
-}
-
-fn confirmed() -> Outcome<bool> {
-    if !std::io::stdin().is_terminal() {
-        let message = "there is no terminal to ask on: say `--yes` if all this is to be deleted";
-        return Err(Failure::new(Code::Usage, message));
-    }
-    let mut stderr = std::io::stderr().lock();
-    write!(stderr, "Delete all this for good? [y/N] ").and_then(|()| stderr.flush())?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    output::progress(&format!("Afterwards {}.", consequence(gone)));
 }
 
 fn delete(path: &Path) -> Outcome {

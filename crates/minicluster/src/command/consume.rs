@@ -1,32 +1,51 @@
-//! `minicluster consume`: the records of a topic, as they come.
+//! `minicluster consume`: the records of a topic.
+
+mod begin;
 
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use client::{FetchedBatch, Fetcher, FetcherOptions, Isolation, OffsetSpec};
+use client::{Client, FetchedBatch, Fetcher, FetcherOptions, Isolation, OffsetSpec, TopicMetadata};
 use config::Settings;
-use record::{Offset, PartitionIndex, Record};
-use serde_json::{Value, json};
+use record::{Offset, PartitionIndex};
 
-use crate::command::topics::unknown;
+use self::begin::Begin;
+use crate::command::topics::find;
 use crate::failure::{Code, Failure, Outcome};
 use crate::output;
+use crate::record_line::RecordLine;
 use crate::topics;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  minicluster consume clickstream --max 3               the first three that come
+  minicluster consume clickstream --offset -5           the last five of each partition
+  minicluster consume clickstream --since 10m -f        of the last ten minutes, and what comes then
+  minicluster consume iot --offset latest -f            only what comes from now on
+  minicluster consume iot -o json | jq .key             with key, headers, time, place")]
 pub(crate) struct Options {
     /// The topic
     topic: String,
     /// Only this partition
-    #[arg(long)]
+    #[arg(short, long)]
     partition: Option<i32>,
     /// Where to begin in each partition: earliest, latest, an offset, or -N for the last N records
     #[arg(long, default_value = "earliest", allow_hyphen_values = true)]
     offset: String,
-    /// End after this many records; without it, wait for more until Ctrl-C
-    #[arg(long)]
+    /// Begin at a time: 2025-06-01T12:00:00Z, or an age such as 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME", conflicts_with = "offset")]
+    since: Option<String>,
+    /// Wait for more at the end, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// End after this many records
+    #[arg(short = 'n', long)]
     max: Option<u64>,
+    /// In front of each value its key and this text; for JSON not needed
+    #[arg(short = 'K', long, value_name = "TEXT")]
+    key_separator: Option<String>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: RecordFormat,
@@ -38,147 +57,145 @@ enum RecordFormat {
     /// The values alone, one a line.
     #[default]
     Value,
-    /// All of a record, as one JSON object a line.
+    /// All of a record, as one JSON object a line; `produce --input json` takes it.
     Json,
 }
 
-/// Where to begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Begin {
-    Earliest,
-    Latest,
-    At(i64),
-    /// So many records before the end.
-    Last(i64),
-}
-
-impl Begin {
-    fn parse(text: &str) -> Outcome<Self> {
-        let number = text.parse::<i64>().ok();
-        match (text, number) {
-            ("earliest", _) => Ok(Self::Earliest),
-            ("latest", _) => Ok(Self::Latest),
-            (_, Some(number)) if number < 0 => Ok(Self::Last(number.saturating_neg())),
-            (_, Some(number)) => Ok(Self::At(number)),
-            _ => Err(Failure::new(
-                Code::Usage,
-                format!(
-                    "`--offset {text}` is none of earliest, latest, an offset, or -N for the last N records"
-                ),
-            )),
-        }
-    }
-
-    fn within(self, first: i64, next: i64) -> i64 {
-        match self {
-            Self::Earliest => first,
-            Self::Latest => next,
-            Self::At(offset) => offset,
-            Self::Last(count) => next.saturating_sub(count).max(first),
-        }
-    }
+/// What is to be read of a partition.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    begin: Offset,
+    /// Where the partition ended when the command began.
+    end: Offset,
 }
 
 /// Prints records until there are enough.
 pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
-    let begin = Begin::parse(&options.offset)?;
+    let begin = match &options.since {
+        Some(text) => Begin::since(text)?,
+        None => Begin::parse(&options.offset)?,
+    };
     let client = topics::connect(settings).await?;
-    let metadata = client.metadata(None).await?;
-    let Some(topic) = metadata.topic(&options.topic) else {
-        return Err(Failure::plain(unknown(&options.topic, &metadata)));
-    };
-    let wanted = |index: PartitionIndex| options.partition.is_none_or(|only| only == index.0);
-    let all = topic.partitions.iter().map(|partition| partition.index);
-    let partitions: Vec<PartitionIndex> = all.filter(|index| wanted(*index)).collect();
-    if partitions.is_empty() {
-        let count = topic.partitions.len();
-        let message = format!("`{}` has {count} partitions, counted from 0", options.topic);
-        return Err(Failure::new(Code::Usage, message));
-    }
-    let ask = |spec| {
-        let asks: Vec<_> = partitions
-            .iter()
-            .map(|index| (options.topic.as_str(), *index, spec))
-            .collect();
-        let client = &client;
-        async move { client.list_offsets(&asks, Isolation::ReadUncommitted).await }
-    };
-    let (first, next) = (ask(OffsetSpec::Earliest).await, ask(OffsetSpec::Latest).await);
+    let topic = find(&client, &options.topic).await?;
+    let spans = spans(&client, options, &topic, begin).await?;
     let mut fetcher = Fetcher::new(&client, FetcherOptions::default());
-    let mut begins = BTreeMap::new();
-    for ((index, first), next) in partitions.iter().zip(first).zip(next) {
-        let named = |error| Failure::plain(format!("{}-{index}: {error}", options.topic));
-        let (first, next) = (first.map_err(named)?.offset.0, next.map_err(named)?.offset.0);
-        let offset = Offset(begin.within(first, next));
-        fetcher.assign(&options.topic, *index, offset);
-        begins.insert(*index, offset);
+    for (index, span) in &spans {
+        fetcher.assign(&options.topic, *index, span.begin);
     }
-    let mut left = options.max.unwrap_or(u64::MAX);
-    while left > 0 {
+    let wanted = options.max.unwrap_or(u64::MAX);
+    let mut printed = 0;
+    while printed < wanted && (options.follow || !at_end(&fetcher, options, &spans)) {
         for fetched in fetcher.next().await? {
-            let begin = begins.get(&fetched.partition).copied().unwrap_or_default();
-            left -= print(&fetched, begin, left, options.output)?;
+            let Some(span) = spans.get(&fetched.partition) else {
+                continue;
+            };
+            printed += print(&fetched, *span, wanted - printed, options)?;
         }
+    }
+    if !options.follow && printed < wanted {
+        output::progress(&end_note(options, printed));
     }
     Ok(())
 }
 
-/// Prints the records of a batch, at most `left` of them, and says how many.
-fn print(fetched: &FetchedBatch, begin: Offset, left: u64, format: RecordFormat) -> Outcome<u64> {
-    let mut text = String::new();
-    let mut printed = 0;
-    for record in fetched.batch.records()?.iter() {
-        let record = record?;
-        if record.offset < begin || printed == left {
-            continue;
-        }
-        match format {
-            RecordFormat::Value => text.push_str(&lossy(record.value.unwrap_or_default())),
-            RecordFormat::Json => text.push_str(&to_json(fetched.partition, &record).to_string()),
-        }
-        text.push('\n');
-        printed += 1;
+fn end_note(options: &Options, printed: u64) -> String {
+    let topic = &options.topic;
+    match (printed, options.max) {
+        (0, _) => format!("nothing to print of `{topic}`; `--follow` waits for records"),
+        (_, Some(_)) => format!("the end of `{topic}`: {printed} records; `--follow` waits for more"),
+        (_, None) => format!("the end of `{topic}`: {printed} records"),
     }
-    if printed > 0 {
-        output::data(&text);
-    }
-    Ok(printed)
 }
 
-fn to_json(partition: PartitionIndex, record: &Record<'_>) -> Value {
-    let text = |bytes: Option<&[u8]>| bytes.map(lossy);
-    let headers = record
-        .headers
-        .iter()
-        .map(|header| json!({ "key": lossy(header.key), "value": text(header.value) }));
-    json!({
-        "partition": partition.0,
-        "offset": record.offset.0,
-        "timestamp": record.timestamp.0,
-        "key": text(record.key),
-        "value": text(record.value),
-        "headers": headers.collect::<Vec<_>>(),
+/// From where to where each wanted partition is read.
+async fn spans(
+    client: &Client,
+    options: &Options,
+    topic: &TopicMetadata,
+    begin: Begin,
+) -> Outcome<BTreeMap<PartitionIndex, Span>> {
+    let wanted = |index: &PartitionIndex| options.partition.is_none_or(|only| only == index.0);
+    let all = topic.partitions.iter().map(|partition| partition.index);
+    let partitions: Vec<PartitionIndex> = all.filter(wanted).collect();
+    if let (true, Some(wanted)) = (partitions.is_empty(), options.partition) {
+        let count = topic.partitions.len();
+        let message = format!(
+            "`{}` has {count} partitions, counted from 0: there is no {wanted}",
+            topic.name
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let ask = async |spec| -> Outcome<Vec<i64>> {
+        let asks: Vec<_> = partitions
+            .iter()
+            .map(|index| (&*topic.name, *index, spec))
+            .collect();
+        let answers = client.list_offsets(&asks, Isolation::ReadUncommitted).await;
+        let named = |(index, answer): (&PartitionIndex, Result<client::ListedOffset, _>)| {
+            answer
+                .map(|listed| listed.offset.0)
+                .map_err(|error| Failure::plain(format!("{}-{index}: {error}", topic.name)))
+        };
+        partitions.iter().zip(answers).map(named).collect()
+    };
+    let (first, next) = (ask(OffsetSpec::Earliest).await?, ask(OffsetSpec::Latest).await?);
+    let at = match begin {
+        Begin::Since(time) => ask(OffsetSpec::At(time)).await?,
+        _ => first.clone(),
+    };
+    let mut spans = BTreeMap::new();
+    for (place, index) in partitions.iter().enumerate() {
+        let (first, next) = (first[place], next[place]);
+        let begin = begin.within(first, next, at[place]);
+        if !(first..=next).contains(&begin) {
+            let message = format!(
+                "{}-{index} holds offsets {first} to {next}: there is no {begin}",
+                topic.name
+            );
+            return Err(Failure::plain(message));
+        }
+        let (begin, end) = (Offset(begin), Offset(next));
+        spans.insert(*index, Span { begin, end });
+    }
+    Ok(spans)
+}
+
+/// Whether everything was read that was there when the command began.
+fn at_end(fetcher: &Fetcher, options: &Options, spans: &BTreeMap<PartitionIndex, Span>) -> bool {
+    spans.iter().all(|(index, span)| {
+        let position = fetcher.position(&options.topic, *index);
+        span.begin >= span.end || position.is_some_and(|position| position.offset >= span.end)
     })
 }
 
-/// Text as it came; what isn't UTF-8 is replaced.
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Begin;
-
-    #[test]
-    fn where_to_begin() {
-        let begin = |text| Begin::parse(text).map(|begin| begin.within(10, 20)).ok();
-        assert_eq!(begin("earliest"), Some(10));
-        assert_eq!(begin("latest"), Some(20));
-        assert_eq!(begin("15"), Some(15));
-        assert_eq!(begin("-3"), Some(17));
-        assert_eq!(begin("-300"), Some(10));
-        assert_eq!(begin("-9223372036854775808"), Some(10));
-        assert_eq!(begin("tomorrow"), None);
+/// Prints the records of a batch, at most `left` of them, and says how many.
+fn print(fetched: &FetchedBatch, span: Span, left: u64, options: &Options) -> Outcome<u64> {
+    let mut text = Vec::new();
+    let mut printed = 0;
+    for record in fetched.batch.records()?.iter() {
+        let record = record?;
+        let is_later = !options.follow && record.offset >= span.end;
+        if record.offset < span.begin || is_later || printed == left {
+            continue;
+        }
+        match options.output {
+            RecordFormat::Value => {
+                if let Some(separator) = &options.key_separator {
+                    text.extend_from_slice(record.key.unwrap_or_default());
+                    text.extend_from_slice(separator.as_bytes());
+                }
+                text.extend_from_slice(record.value.unwrap_or_default());
+            }
+            RecordFormat::Json => {
+                let line = RecordLine::of(fetched.partition, &record);
+                text.extend(serde_json::to_vec(&line)?);
+            }
+        }
+        text.push(b'\n');
+        printed += 1;
     }
+    if printed > 0 {
+        output::bytes_of_data(&text);
+    }
+    Ok(printed)
 }

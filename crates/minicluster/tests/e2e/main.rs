@@ -9,5 +9,7 @@
 mod configuration;
 mod lake_files;
 mod platform;
+mod records;
 mod story;
 mod topic_contents;
+mod without_cluster;

@@ -390,19 +390,3 @@ fn a_broken_configuration_is_told_with_file_line_and_key() {
         assert_eq!(ended.stdout, "");
     }
 }
-
-#[test]
-fn without_a_platform_every_command_says_so() {
-    let platform = Platform::new(&[]);
-    for command in [
-        &["status"][..],
-        &["sql", "select 1"],
-        &["topics", "list"],
-        &["consume", "iot"],
-        &["ledger"],
-    ] {
-        let ended = platform.run(command);
-        assert_eq!(ended.code, 4, "{command:?}: {ended:?}");
-        assert!(ended.stderr.contains("`minicluster up`"), "{ended:?}");
-    }
-}

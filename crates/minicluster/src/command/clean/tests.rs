@@ -2,11 +2,11 @@ use std::path::Path;
 
 use clap::{Args, FromArgMatches};
 use config::{Flag, Settings, Sources};
-use disk::RealDisk;
+use disk::{Disk, RealDisk};
 use lake::Locks;
 use run::{RunFolder, Service};
 
-use super::{Options, lake_options, run, state_folder};
+use super::{Options, chosen, consequence, gone_afterwards, lake_options, run, state_folder};
 
 fn options(line: &[&str]) -> Options {
     let command = Options::augment_args(clap::Command::new("clean").no_binary_name(true));
@@ -87,9 +87,47 @@ async fn nothing_goes_without_a_choice_a_yes_or_while_something_runs() {
     assert_eq!(refused(&["--brokers", "--yes"]).await.0, code(5));
     drop(supervisor);
 
+    let broker = RealDisk
+        .lock_dir(&settings.folders.broker(1))
+        .expect("nobody else");
+    let (conflict, message) = refused(&["--brokers", "--yes"]).await;
+    assert_eq!(conflict, code(5));
+    assert!(
+        message.starts_with("a broker that was started by hand uses"),
+        "{message}"
+    );
+    drop(broker);
+
+    std::fs::create_dir_all(settings.folders.generator()).expect("room");
+    let lock = std::fs::File::create(settings.folders.generator().join("truth.lock")).expect("room");
+    lock.lock().expect("nobody else");
+    let (conflict, message) = refused(&["--all", "--yes"]).await;
+    assert_eq!(conflict, code(5));
+    assert!(
+        message.starts_with("a generator that was started by hand uses"),
+        "{message}"
+    );
+    drop(lock);
+
     folder.record_service(Service::Etl, None, None).expect("room");
     let (conflict, message) = refused(&["--brokers", "--yes"]).await;
     assert_eq!(conflict, code(5));
     assert!(message.contains("etl (pid"), "{message}");
     assert!(exists(settings.folders.broker(1)) && exists(settings.folders.lake().join("tables")));
+}
+
+#[test]
+fn what_happens_next_depends_on_what_is_left() {
+    let (_folder, settings) = platform();
+    let next = |line: &[&str]| {
+        let gone = gone_afterwards(&settings, &chosen(&options(line))).expect("readable");
+        consequence(&gone)
+    };
+    let refusing = "the ETL's state stays without its tables";
+    assert!(next(&["--lake"]).starts_with(refusing));
+    assert_eq!(next(&["--all"]), "the next `up` starts from nothing");
+    std::fs::remove_dir_all(settings.folders.checkpoints()).expect("it is there");
+    assert!(next(&["--lake"]).starts_with("the next `up` fills the tables anew"));
+    std::fs::remove_dir_all(settings.folders.brokers()).expect("it is there");
+    assert_eq!(next(&["--lake"]), "the next `up` starts from nothing");
 }
