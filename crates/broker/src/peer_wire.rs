@@ -90,7 +90,9 @@ impl AskKind {
             | ControllerRequest::DeleteTopics(_)
             | ControllerRequest::CreatePartitions(_)
             | ControllerRequest::AlterConfigs(_)
-            | ControllerRequest::AlterPartition(_) => Self::Forward,
+            | ControllerRequest::AlterPartition(_)
+            | ControllerRequest::ElectLeaders(_)
+            | ControllerRequest::ReassignPartitions(_) => Self::Forward,
         }
     }
 
@@ -129,7 +131,9 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
         | ControllerRequest::DeleteTopics(_)
         | ControllerRequest::CreatePartitions(_)
         | ControllerRequest::AlterConfigs(_)
-        | ControllerRequest::AlterPartition(_) => {
+        | ControllerRequest::AlterPartition(_)
+        | ControllerRequest::ElectLeaders(_)
+        | ControllerRequest::ReassignPartitions(_) => {
             put_json(&mut out, request);
             Ok(())
         }

@@ -99,7 +99,7 @@ impl Metadata {
                     leader_epoch,
                     replicas,
                     isr,
-                    target: None,
+                    reassignment: None,
                     partition_epoch: 0,
                 });
                 Some(Touched::Partition(topic_id, partition))
@@ -111,7 +111,7 @@ impl Metadata {
                 leader_epoch,
                 isr,
                 replicas,
-                target,
+                reassignment,
             } => {
                 let place = usize::try_from(partition.0).ok()?;
                 let known = self.topics.get_mut(&topic_id)?.partitions.get_mut(place)?;
@@ -120,7 +120,7 @@ impl Metadata {
                     leader_epoch,
                     replicas,
                     isr,
-                    target,
+                    reassignment,
                     partition_epoch: known.partition_epoch + 1,
                 };
                 Some(Touched::Partition(topic_id, partition))

@@ -61,6 +61,8 @@ impl Errands {
             ControllerRequest::DeleteTopics(delete) => delete.timeout,
             ControllerRequest::CreatePartitions(create) => create.timeout,
             ControllerRequest::AlterConfigs(alter) => alter.timeout,
+            ControllerRequest::ElectLeaders(elect) => elect.timeout,
+            ControllerRequest::ReassignPartitions(reassign) => reassign.timeout,
             _ => PATIENCE,
         };
         let deadline = now.plus(wanted.clamp(SHORTEST, LONGEST));

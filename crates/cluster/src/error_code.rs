@@ -68,6 +68,12 @@ codes! {
     UnknownLeaderEpoch = 75,
     /// A broker epoch that is no longer, or not yet, valid.
     StaleBrokerEpoch = 77,
+    /// The preferred replica isn't alive and in sync.
+    PreferredLeaderNotAvailable = 80,
+    /// The preferred replica leads already.
+    ElectionNotNeeded = 84,
+    /// The partition isn't being moved.
+    NoReassignmentInProgress = 85,
     /// Too many requests wait already. Retriable.
     ThrottlingQuotaExceeded = 89,
     /// The partition has changed since. Retriable.

@@ -3,7 +3,7 @@
 use record::{BrokerId, LeaderEpoch, PartitionIndex};
 
 use crate::metadata_record::MetadataRecord;
-use crate::{Metadata, Partition, Topic};
+use crate::{Metadata, Partition, Reassignment, Topic};
 
 /// What the controller decides of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct State {
     pub(crate) leader: Option<BrokerId>,
     pub(crate) isr: Vec<BrokerId>,
     pub(crate) replicas: Vec<BrokerId>,
-    pub(crate) target: Option<Vec<BrokerId>>,
+    pub(crate) reassignment: Option<Reassignment>,
 }
 
 impl State {
@@ -20,12 +20,20 @@ impl State {
             leader: partition.leader,
             isr: partition.isr.clone(),
             replicas: partition.replicas.clone(),
-            target: partition.target.clone(),
+            reassignment: partition.reassignment.clone(),
         }
     }
 
     pub(crate) fn with_isr(mut self, isr: Vec<BrokerId>) -> Self {
         self.isr = isr;
+        self
+    }
+
+    /// Led by one of the replicas: the one that leads already, if it may.
+    pub(crate) fn with_a_leader(mut self, alive: impl Fn(BrokerId) -> bool) -> Self {
+        if self.leader.is_none_or(|leader| !self.isr.contains(&leader)) {
+            self.leader = leader_of(&self.replicas, &self.isr, alive);
+        }
         self
     }
 }
@@ -79,17 +87,16 @@ pub(crate) fn leader_of(
 
 /// Ends a reassignment once all of its targets are in sync: they are the replicas then, in one step.
 pub(crate) fn finish_reassignment(mut state: State, alive: impl Fn(BrokerId) -> bool) -> State {
-    let Some(target) = &state.target else { return state };
-    if !target.iter().all(|id| state.isr.contains(id)) {
+    let Some(Reassignment { to, .. }) = &state.reassignment else {
+        return state;
+    };
+    if !to.iter().all(|id| state.isr.contains(id)) {
         return state;
     }
-    state.replicas.clone_from(target);
-    state.isr.retain(|id| target.contains(id));
-    if state.leader.is_none_or(|leader| !target.contains(&leader)) {
-        state.leader = leader_of(&state.replicas, &state.isr, alive);
-    }
-    state.target = None;
-    state
+    state.replicas.clone_from(to);
+    state.isr.retain(|id| state.replicas.contains(id));
+    state.reassignment = None;
+    state.with_a_leader(alive)
 }
 
 /// The record of a partition's new state. Another leader gets another epoch.
@@ -107,7 +114,7 @@ pub(crate) fn change(
         leader_epoch: LeaderEpoch(partition.leader_epoch.0 + next),
         isr: state.isr,
         replicas: state.replicas,
-        target: state.target,
+        reassignment: state.reassignment,
     }
 }
 

@@ -43,6 +43,7 @@ mod as_number;
 mod deletion;
 mod draft;
 mod duties;
+mod elections;
 mod errands;
 mod error;
 mod error_code;
@@ -62,6 +63,7 @@ mod placement;
 mod quorum;
 mod quorum_guard;
 mod quorum_log;
+mod reassignment;
 mod reign;
 mod request;
 #[cfg(test)]
@@ -72,6 +74,7 @@ mod topics;
 
 pub use alter_configs::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigChange, ConfigOp};
 pub use alter_partition::AlterPartition;
+pub use elections::{ElectLeaders, PartitionResult, TopicPartition};
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
 pub use event::{Action, Event, MetadataChange, Replica, Token};
@@ -85,6 +88,7 @@ pub use options::{Listener, Options};
 pub use partitions::{CreatePartitions, CreatedPartitions, NewPartitions};
 pub use peer_message::{PeerMessage, PeerMessageError, PeerMessageKind};
 pub use quorum_log::{Entry, HardState, Index, Restored, Term};
+pub use reassignment::{NewReplicas, ReassignPartitions, Reassignment};
 pub use request::{
     Assignment, ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, CreatedTopicInfo,
     DeleteTopics, DeletedTopic, DeletedTopicInfo, Heartbeat, NewTopic, Refusal, RegisterBroker, TopicRef,

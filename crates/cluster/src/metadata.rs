@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 use uuid::Uuid;
 
-use crate::{Index, Listener, Term};
+use crate::{Index, Listener, Reassignment, Term};
 
 /// What a majority of the voters has agreed on, as far as this broker knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,8 +77,8 @@ pub struct Partition {
     pub replicas: Vec<BrokerId>,
     /// Those of the replicas that are in sync.
     pub isr: Vec<BrokerId>,
-    /// Who shall hold it, while it is being reassigned: once all of them are in sync, they are the replicas.
-    pub target: Option<Vec<BrokerId>>,
+    /// Where it moves: once all who shall hold it are in sync, they alone are the replicas.
+    pub reassignment: Option<Reassignment>,
     /// Counts all changes of this partition's state (`PartitionEpoch`).
     pub partition_epoch: i32,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Listener, as_number};
+use crate::{Listener, Reassignment, as_number};
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +63,7 @@ pub(crate) enum MetadataRecord {
         #[serde(with = "as_number::leader_epoch")]
         leader_epoch: LeaderEpoch,
     },
-    /// A partition's new state, whole: leader, ISR, replicas, and where a reassignment goes.
+    /// A partition's new state, whole: leader, ISR, replicas, and a reassignment under way.
     PartitionChange {
         #[serde(with = "as_number::topic_id")]
         topic_id: TopicId,
@@ -77,8 +77,7 @@ pub(crate) enum MetadataRecord {
         isr: Vec<BrokerId>,
         #[serde(with = "as_number::broker_ids")]
         replicas: Vec<BrokerId>,
-        #[serde(with = "as_number::maybe_broker_ids")]
-        target: Option<Vec<BrokerId>>,
+        reassignment: Option<Reassignment>,
     },
     /// A topic is deleted.
     RemoveTopic {

@@ -176,7 +176,9 @@ impl Node {
             ControllerRequest::CreateTopics(_)
             | ControllerRequest::DeleteTopics(_)
             | ControllerRequest::CreatePartitions(_)
-            | ControllerRequest::AlterConfigs(_) => from,
+            | ControllerRequest::AlterConfigs(_)
+            | ControllerRequest::ElectLeaders(_)
+            | ControllerRequest::ReassignPartitions(_) => from,
         };
         if on_behalf_of != from {
             let message = format!("broker {from} may not speak for broker {on_behalf_of}");
@@ -276,7 +278,7 @@ impl Node {
             }
         }
         if governs && self.reign.is_none() {
-            self.reign = Some(Reign::new(term, self.now));
+            self.reign = Some(Reign::new(term, self.now, &self.options));
             self.errands.hurry(self.now);
             self.membership.hurry(self.now);
         }

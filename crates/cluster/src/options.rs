@@ -45,6 +45,9 @@ pub struct Options {
     pub default_replication: i16,
     /// The highest replication factor that is taken.
     pub max_replication: i16,
+    /// How often leaders go back to the replicas that are preferred
+    /// (`leader.imbalance.check.interval.seconds`).
+    pub preferred_leaders: Millis,
     /// Most partitions of one cluster; topics beyond it are refused.
     pub max_partitions: usize,
     /// Requests that wait for the controller at once; more are refused with a retriable error.
@@ -76,6 +79,7 @@ impl Options {
             ask_timeout: Millis(2_000),
             default_replication: 1,
             max_replication: 1,
+            preferred_leaders: Millis(5_000),
             max_partitions: 10_000,
             max_waiting: 1_000,
             #[cfg(feature = "deliberate-bugs")]

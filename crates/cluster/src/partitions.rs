@@ -120,7 +120,9 @@ fn create_one(
 /// As many replicas as the topic's first partition has, or shall have.
 fn factor_of(topic: &Topic) -> usize {
     let first = topic.partitions.first();
-    first.map_or(1, |p| p.target.as_ref().unwrap_or(&p.replicas).len())
+    first.map_or(1, |p| {
+        p.reassignment.as_ref().map_or(&p.replicas, |r| &r.to).len()
+    })
 }
 
 /// New partitions as they were assigned: all of them, each with as many replicas as the topic has.

@@ -8,7 +8,7 @@ use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
 use crate::{ControllerReply, ControllerRequest};
 use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
-use crate::{alter_configs, alter_partition, leaders, partitions, topics};
+use crate::{alter_configs, alter_partition, elections, leaders, partitions, reassignment, topics};
 
 /// Producer ids in a block; Kafka's number.
 const PRODUCER_IDS: i32 = 1_000;
@@ -49,6 +49,8 @@ pub(crate) struct Reign {
     since: Millis,
     heard: BTreeMap<BrokerId, Heard>,
     to_unfence: BTreeSet<BrokerId>,
+    /// When preferred leaders are looked for next.
+    balance_at: Millis,
     waiting: VecDeque<(Requester, ControllerRequest)>,
     proposed: Option<Proposed>,
     #[cfg(feature = "deliberate-bugs")]
@@ -75,12 +77,13 @@ pub(crate) struct Decision {
 }
 
 impl Reign {
-    pub(crate) fn new(term: Term, since: Millis) -> Self {
+    pub(crate) fn new(term: Term, since: Millis, options: &Options) -> Self {
         Self {
             term,
             since,
             heard: BTreeMap::new(),
             to_unfence: BTreeSet::new(),
+            balance_at: since.plus(options.preferred_leaders),
             waiting: VecDeque::new(),
             proposed: None,
             #[cfg(feature = "deliberate-bugs")]
@@ -221,6 +224,10 @@ impl Reign {
                 return records;
             }
         }
+        if view.now >= self.balance_at {
+            self.balance_at = view.now.plus(view.options.preferred_leaders);
+            return elections::preferred(metadata);
+        }
         Vec::new()
     }
 
@@ -280,6 +287,8 @@ impl Reign {
             ControllerRequest::DeleteTopics(delete) => topics::delete_all(&delete, view),
             ControllerRequest::CreatePartitions(create) => partitions::create_all(&create, view),
             ControllerRequest::AlterConfigs(alter) => alter_configs::alter_all(&alter, view),
+            ControllerRequest::ElectLeaders(elect) => elections::elect(&elect, view),
+            ControllerRequest::ReassignPartitions(reassign) => reassignment::reassign_all(&reassign, view),
             ControllerRequest::AlterPartition(alter) => match alter_partition::alter(&alter, view) {
                 Ok(record) => (vec![record], ControllerReply::AlterPartition),
                 Err(refusal) => (Vec::new(), ControllerReply::Refused(refusal)),

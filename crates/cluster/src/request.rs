@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{AlterConfigs, AlterPartition, AlterTopicConfigs, AlteredTopic, ConfigChange};
-use crate::{CreatePartitions, CreatedPartitions, NewPartitions};
+use crate::{CreatePartitions, CreatedPartitions, ElectLeaders, NewPartitions};
 use crate::{ErrorCode, Listener, Millis, as_number};
+use crate::{NewReplicas, PartitionResult, ReassignPartitions};
 
 /// A request to the controller. Every one may be repeated: the second time changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,10 @@ pub enum ControllerRequest {
     AlterConfigs(AlterConfigs),
     /// A leader asks for another ISR (Kafka's AlterPartition). [`crate::Leader`] makes it.
     AlterPartition(AlterPartition),
+    /// Has preferred replicas lead (Kafka's ElectLeaders).
+    ElectLeaders(ElectLeaders),
+    /// Moves partitions to other brokers (Kafka's AlterPartitionReassignments).
+    ReassignPartitions(ReassignPartitions),
 }
 
 /// A process that wants to be a broker of the cluster.
@@ -163,6 +168,10 @@ pub enum ControllerReply {
     AlterConfigs(Vec<AlteredTopic>),
     /// To [`ControllerRequest::AlterPartition`]: committed. What holds now stands in the metadata.
     AlterPartition,
+    /// To [`ControllerRequest::ElectLeaders`]: in the order of the request, or what was elected.
+    ElectLeaders(Vec<PartitionResult>),
+    /// To [`ControllerRequest::ReassignPartitions`]: in the order of the request. Moving has only begun.
+    ReassignPartitions(Vec<PartitionResult>),
     /// To any request: no.
     Refused(Refusal),
 }
@@ -242,6 +251,11 @@ impl ControllerRequest {
                     ConfigChange::Replace(all) => 1 + all.len(),
                 };
                 alter.topics.iter().map(weigh).sum()
+            }
+            Self::ElectLeaders(elect) => elect.partitions.as_ref().map_or(0, Vec::len),
+            Self::ReassignPartitions(reassign) => {
+                let weigh = |new: &NewReplicas| 1 + new.replicas.as_ref().map_or(0, Vec::len);
+                reassign.partitions.iter().map(weigh).sum()
             }
             Self::RegisterBroker(_)
             | Self::Heartbeat(_)

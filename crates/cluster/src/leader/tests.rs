@@ -16,7 +16,7 @@ fn partition(isr: &[i32], partition_epoch: i32) -> Partition {
         leader_epoch: LeaderEpoch(7),
         replicas: ids(&[1, 2, 3]),
         isr: ids(isr),
-        target: None,
+        reassignment: None,
         partition_epoch,
     }
 }

@@ -48,7 +48,10 @@ fn records_survive_their_bytes() {
             leader_epoch: LeaderEpoch(1),
             isr: vec![BrokerId(1)],
             replicas: vec![BrokerId(1), BrokerId(2)],
-            target: Some(vec![BrokerId(2)]),
+            reassignment: Some(Reassignment {
+                from: vec![BrokerId(1)],
+                to: vec![BrokerId(2)],
+            }),
         },
         MetadataRecord::RemoveTopic { topic_id },
         MetadataRecord::ProducerIds {

@@ -6,7 +6,8 @@ use record::{BrokerEpoch, BrokerId, PartitionIndex, TopicId};
 
 use crate::{
     AlterConfigs, AlterPartition, AlterTopicConfigs, Assignment, ConfigChange, ConfigOp, ControllerRequest,
-    CreatePartitions, CreateTopics, DeleteTopics, Metadata, Millis, NewPartitions, NewTopic, TopicRef,
+    CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders, Metadata, Millis, NewPartitions, NewReplicas,
+    NewTopic, ReassignPartitions, TopicPartition, TopicRef,
 };
 
 const TIMEOUT: Millis = Millis(5_000);
@@ -107,6 +108,36 @@ pub(super) fn alter_partition(metadata: &Metadata, leader: BrokerId, words: &[&s
         partition_epoch: number(words, "partition-epoch").unwrap_or(known.partition_epoch),
         isr: isr.collect(),
     })
+}
+
+/// `[TOPIC PARTITION]`
+pub(super) fn elect_leaders(words: &[&str]) -> ControllerRequest {
+    let partitions = (!words.is_empty()).then(|| vec![topic_partition(words)]);
+    ControllerRequest::ElectLeaders(ElectLeaders {
+        partitions,
+        timeout: TIMEOUT,
+    })
+}
+
+/// `TOPIC PARTITION to=BROKERS` or `TOPIC PARTITION give-up`
+pub(super) fn reassign(words: &[&str]) -> ControllerRequest {
+    let to = values(words, "to").next();
+    let broker = |id: &str| BrokerId(id.parse().expect("a broker"));
+    let new = NewReplicas {
+        partition: topic_partition(words),
+        replicas: to.map(|to| to.split(',').map(broker).collect()),
+    };
+    ControllerRequest::ReassignPartitions(ReassignPartitions {
+        partitions: vec![new],
+        timeout: TIMEOUT,
+    })
+}
+
+fn topic_partition(words: &[&str]) -> TopicPartition {
+    TopicPartition {
+        topic: words[0].to_owned(),
+        partition: PartitionIndex(words[1].parse().expect("a partition")),
+    }
 }
 
 fn values<'a>(words: &'a [&str], name: &'a str) -> impl Iterator<Item = &'a str> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use record::BrokerId;
 
-use crate::{ControllerReply, MetadataChange, PeerMessage};
+use crate::{ControllerReply, MetadataChange, PartitionResult, PeerMessage, TopicPartition};
 
 pub(super) fn list(ids: &[BrokerId]) -> String {
     ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
@@ -76,6 +76,16 @@ pub(super) fn describe_reply(reply: &ControllerReply) -> String {
         },
         ControllerReply::ProducerIds { first, count } => format!("producer ids {first}, {count} of them"),
         ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
+        ControllerReply::ElectLeaders(results) | ControllerReply::ReassignPartitions(results) => {
+            let result = |one: &PartitionResult| {
+                let TopicPartition { topic, partition } = &one.partition;
+                match &one.result {
+                    Ok(()) => format!("{topic}-{partition} done"),
+                    Err(refusal) => format!("{topic}-{partition} {:?}: {refusal}", refusal.code),
+                }
+            };
+            results.iter().map(result).collect::<Vec<_>>().join("; ")
+        }
         ControllerReply::AlterPartition => "the ISR is changed".to_owned(),
         other => format!("{other:?}"),
     }

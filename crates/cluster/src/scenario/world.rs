@@ -81,6 +81,8 @@ impl World {
                     requests::alter_partition(self.nodes[&broker(1)].metadata(), broker(1), &words[2..]);
                 self.request(broker(1), alter);
             }
+            "elect" => self.request(broker(1), requests::elect_leaders(&words[2..])),
+            "reassign" => self.request(broker(1), requests::reassign(&words[2..])),
             "partitions" => self.request(broker(1), requests::create_partitions(&words[2..])),
             "configs" => self.request(broker(1), requests::alter_configs(&words[2..])),
             "lose-reply" => {
@@ -345,8 +347,8 @@ impl World {
                     let (replicas, isr) = (list(&p.replicas), list(&p.isr));
                     write!(line, ", replicas {replicas}, in sync {isr}").expect("text grows");
                 }
-                if let Some(target) = &p.target {
-                    write!(line, ", moves to {}", list(target)).expect("text grows");
+                if let Some(moves) = &p.reassignment {
+                    write!(line, ", moves to {}", list(&moves.to)).expect("text grows");
                 }
                 self.say(line);
             }
