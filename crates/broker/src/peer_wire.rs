@@ -92,7 +92,8 @@ impl AskKind {
             | ControllerRequest::AlterConfigs(_)
             | ControllerRequest::AlterPartition(_)
             | ControllerRequest::ElectLeaders(_)
-            | ControllerRequest::ReassignPartitions(_) => Self::Forward,
+            | ControllerRequest::ReassignPartitions(_)
+            | ControllerRequest::DescribeQuorum => Self::Forward,
         }
     }
 
@@ -133,7 +134,8 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
         | ControllerRequest::AlterConfigs(_)
         | ControllerRequest::AlterPartition(_)
         | ControllerRequest::ElectLeaders(_)
-        | ControllerRequest::ReassignPartitions(_) => {
+        | ControllerRequest::ReassignPartitions(_)
+        | ControllerRequest::DescribeQuorum => {
             put_json(&mut out, request);
             Ok(())
         }

@@ -63,6 +63,7 @@ mod placement;
 mod quorum;
 mod quorum_guard;
 mod quorum_log;
+mod quorum_view;
 mod reassignment;
 mod reign;
 mod request;
@@ -88,6 +89,7 @@ pub use options::{Listener, Options};
 pub use partitions::{CreatePartitions, CreatedPartitions, NewPartitions};
 pub use peer_message::{PeerMessage, PeerMessageError, PeerMessageKind};
 pub use quorum_log::{Entry, HardState, Index, Restored, Term};
+pub use quorum_view::{QuorumMember, QuorumView};
 pub use reassignment::{NewReplicas, ReassignPartitions, Reassignment};
 pub use request::{
     Assignment, ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, CreatedTopicInfo,

@@ -65,7 +65,7 @@ impl Node {
         self.now = self.now.max(now);
         match event {
             Event::Tick => self.quorum.tick(),
-            Event::Peer { from, message } => self.quorum.step(from, message),
+            Event::Peer { from, message } => self.quorum.step(from, message, self.now),
             Event::PeerConnected(peer) => {
                 self.links.connected(peer);
                 self.errands.hurry(self.now);
@@ -178,7 +178,8 @@ impl Node {
             | ControllerRequest::CreatePartitions(_)
             | ControllerRequest::AlterConfigs(_)
             | ControllerRequest::ElectLeaders(_)
-            | ControllerRequest::ReassignPartitions(_) => from,
+            | ControllerRequest::ReassignPartitions(_)
+            | ControllerRequest::DescribeQuorum => from,
         };
         if on_behalf_of != from {
             let message = format!("broker {from} may not speak for broker {on_behalf_of}");
@@ -200,6 +201,10 @@ impl Node {
             now: self.now,
         };
         match &mut self.reign {
+            Some(_) if request == ControllerRequest::DescribeQuorum => {
+                let view = self.quorum.view(self.options.id, self.now);
+                Some(ControllerReply::DescribeQuorum(view))
+            }
             Some(reign) => reign.take(requester, request, &view),
             None => Some(not_controller()),
         }

@@ -25,8 +25,12 @@ pub struct Options {
     pub id: BrokerId,
     /// The cluster's id; the first controller writes it into the metadata, every other must match.
     pub cluster_id: String,
-    /// All voters of the metadata quorum, this broker among them. The same on every broker.
+    /// All voters of the metadata quorum. The same on every broker, for as long as the cluster lives: two
+    /// brokers with other ideas of it could each find a majority.
     pub voters: Vec<BrokerId>,
+    /// Brokers that don't vote but follow the metadata log, whether they are there yet or not. This broker is
+    /// among these or among the voters.
+    pub observers: Vec<BrokerId>,
     /// A random number of this process, so that a restart is told from a repeated request.
     pub incarnation: Uuid,
     /// Under which addresses this broker is reached; registered with the controller.
@@ -70,6 +74,7 @@ impl Options {
             id,
             cluster_id: cluster_id.into(),
             voters,
+            observers: Vec::new(),
             incarnation,
             listeners: Vec::new(),
             default_partitions: 1,

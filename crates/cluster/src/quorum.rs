@@ -2,6 +2,7 @@
 
 mod stored;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use raft::eraftpb;
@@ -13,7 +14,8 @@ use stored::Stored;
 use crate::peer_message::PeerMessageKind;
 use crate::quorum_guard;
 use crate::{
-    Action, ClusterError, Controller, Entry, HardState, Index, Options, PeerMessage, Restored, Term,
+    Action, ClusterError, Controller, Entry, HardState, Index, Millis, Options, PeerMessage, QuorumMember,
+    QuorumView, Restored, Term,
 };
 
 /// Ticks between two heartbeats of a leader: 100 ms.
@@ -34,11 +36,22 @@ const MESSAGE_BYTES: u64 = 1 << 20;
 pub(crate) struct Quorum {
     raft: RawNode<Stored>,
     voters: Vec<BrokerId>,
+    observers: Vec<BrokerId>,
+    /// When each member was heard of, and had everything, in the term that this voter leads.
+    seen: BTreeMap<BrokerId, Seen>,
+    seen_in: Term,
     #[cfg(feature = "deliberate-bugs")]
     bug: Option<crate::Bug>,
     /// How far entries were handed out before they were committed, under that deliberate mistake.
     #[cfg(feature = "deliberate-bugs")]
     applied_early: u64,
+}
+
+/// When a member was heard of.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    heard_at: Millis,
+    caught_up_at: Option<Millis>,
 }
 
 impl Quorum {
@@ -72,17 +85,21 @@ impl Quorum {
         let stored = Stored {
             hard_state,
             voters: voters.iter().map(|v| raft_id(*v)).collect(),
+            learners: options.observers.iter().map(|v| raft_id(*v)).collect(),
             entries: restored.entries.into_iter().map(to_raft_entry).collect(),
         };
         let silent = slog::Logger::root(slog::Discard, slog::o!());
         let mut raft =
             RawNode::new(&config, stored, &silent).map_err(|e| ClusterError::Quorum(e.to_string()))?;
-        if voters.len() == 1 {
+        if voters == [options.id] {
             raft.campaign().map_err(|e| ClusterError::Quorum(e.to_string()))?;
         }
         Ok(Self {
             raft,
             voters,
+            observers: options.observers.clone(),
+            seen: BTreeMap::new(),
+            seen_in: Term(0),
             #[cfg(feature = "deliberate-bugs")]
             bug: options.bug,
             #[cfg(feature = "deliberate-bugs")]
@@ -95,9 +112,9 @@ impl Quorum {
     }
 
     /// Takes in a peer's message, unless it can't be genuine.
-    pub(crate) fn step(&mut self, from: BrokerId, message: PeerMessage) {
+    pub(crate) fn step(&mut self, from: BrokerId, message: PeerMessage, now: Millis) {
         let log = &self.raft.raft.raft_log;
-        let known = self.voters.contains(&from) && raft_id(from) != self.raft.raft.id;
+        let known = self.is_member(from) && raft_id(from) != self.raft.raft.id;
         if !known || !quorum_guard::is_sound(&message, log.last_index()) {
             return;
         }
@@ -108,11 +125,75 @@ impl Quorum {
         }
         // Refusals concern the message, not this voter: a stale one, or one that names no peer.
         let _ = self.raft.step(message);
+        self.see(from, now);
+    }
+
+    /// Who has how much, while this voter leads.
+    pub(crate) fn view(&self, leader: BrokerId, now: Millis) -> QuorumView {
+        let raft = &self.raft.raft;
+        let last = raft.raft_log.last_index();
+        let member = |id: BrokerId| {
+            let seen = self.seen.get(&id).filter(|_| self.seen_in == self.term());
+            let me = id == leader;
+            QuorumMember {
+                id,
+                last: match me {
+                    true => last,
+                    false => raft.prs().get(raft_id(id)).map_or(0, |p| p.matched),
+                },
+                heard: if me {
+                    Some(Millis(0))
+                } else {
+                    seen.map(|s| now.since(s.heard_at))
+                },
+                caught_up: match me {
+                    true => Some(Millis(0)),
+                    false => seen.and_then(|s| s.caught_up_at).map(|at| now.since(at)),
+                },
+            }
+        };
+        let heard_of = |id: &BrokerId| self.seen.contains_key(id);
+        QuorumView {
+            leader,
+            term: raft.term,
+            committed: raft.raft_log.committed,
+            voters: self.voters.iter().copied().map(member).collect(),
+            observers: self
+                .observers
+                .iter()
+                .copied()
+                .filter(heard_of)
+                .map(member)
+                .collect(),
+        }
+    }
+
+    fn see(&mut self, from: BrokerId, now: Millis) {
+        if !self.leads() {
+            return;
+        }
+        if self.seen_in != self.term() {
+            self.seen_in = self.term();
+            self.seen.clear();
+        }
+        let matched = self.raft.raft.prs().get(raft_id(from)).map_or(0, |p| p.matched);
+        let seen = self.seen.entry(from).or_insert(Seen {
+            heard_at: now,
+            caught_up_at: None,
+        });
+        seen.heard_at = now;
+        if matched >= self.raft.raft.raft_log.last_index() {
+            seen.caught_up_at = Some(now);
+        }
+    }
+
+    fn is_member(&self, id: BrokerId) -> bool {
+        self.voters.contains(&id) || self.observers.contains(&id)
     }
 
     /// Tells Raft that what was sent last to a peer didn't arrive.
     pub(crate) fn unreachable(&mut self, peer: BrokerId) {
-        if self.voters.contains(&peer) {
+        if self.is_member(peer) {
             self.raft.report_unreachable(raft_id(peer));
         }
     }
@@ -248,8 +329,18 @@ fn check_voters(options: &Options) -> Result<Vec<BrokerId>, ClusterError> {
     if voters.first().is_some_and(|v| v.0 < 0) {
         return fail("broker ids must not be negative");
     }
-    if !voters.contains(&options.id) {
-        return fail("this broker is not among them");
+    if !voters.contains(&options.id) && !options.observers.contains(&options.id) {
+        return fail("this broker is neither among them nor among the observers");
+    }
+    if voters.is_empty() {
+        return fail("nobody votes");
+    }
+    if options
+        .observers
+        .iter()
+        .any(|observer| voters.contains(observer) || observer.0 < 0)
+    {
+        return fail("an observer votes, or has a negative id");
     }
     Ok(voters)
 }

@@ -287,6 +287,8 @@ impl Reign {
             ControllerRequest::DeleteTopics(delete) => topics::delete_all(&delete, view),
             ControllerRequest::CreatePartitions(create) => partitions::create_all(&create, view),
             ControllerRequest::AlterConfigs(alter) => alter_configs::alter_all(&alter, view),
+            // The node answers it, whose quorum it is about.
+            ControllerRequest::DescribeQuorum => (Vec::new(), not_controller()),
             ControllerRequest::ElectLeaders(elect) => elections::elect(&elect, view),
             ControllerRequest::ReassignPartitions(reassign) => reassignment::reassign_all(&reassign, view),
             ControllerRequest::AlterPartition(alter) => match alter_partition::alter(&alter, view) {

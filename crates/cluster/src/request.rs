@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{AlterConfigs, AlterPartition, AlterTopicConfigs, AlteredTopic, ConfigChange};
 use crate::{CreatePartitions, CreatedPartitions, ElectLeaders, NewPartitions};
 use crate::{ErrorCode, Listener, Millis, as_number};
-use crate::{NewReplicas, PartitionResult, ReassignPartitions};
+use crate::{NewReplicas, PartitionResult, QuorumView, ReassignPartitions};
 
 /// A request to the controller. Every one may be repeated: the second time changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub enum ControllerRequest {
     AlterConfigs(AlterConfigs),
     /// A leader asks for another ISR (Kafka's AlterPartition). [`crate::Leader`] makes it.
     AlterPartition(AlterPartition),
+    /// Looks at the metadata quorum (Kafka's DescribeQuorum).
+    DescribeQuorum,
     /// Has preferred replicas lead (Kafka's ElectLeaders).
     ElectLeaders(ElectLeaders),
     /// Moves partitions to other brokers (Kafka's AlterPartitionReassignments).
@@ -168,6 +170,8 @@ pub enum ControllerReply {
     AlterConfigs(Vec<AlteredTopic>),
     /// To [`ControllerRequest::AlterPartition`]: committed. What holds now stands in the metadata.
     AlterPartition,
+    /// To [`ControllerRequest::DescribeQuorum`].
+    DescribeQuorum(QuorumView),
     /// To [`ControllerRequest::ElectLeaders`]: in the order of the request, or what was elected.
     ElectLeaders(Vec<PartitionResult>),
     /// To [`ControllerRequest::ReassignPartitions`]: in the order of the request. Moving has only begun.
@@ -260,7 +264,8 @@ impl ControllerRequest {
             Self::RegisterBroker(_)
             | Self::Heartbeat(_)
             | Self::AllocateProducerIds { .. }
-            | Self::AlterPartition(_) => 0,
+            | Self::AlterPartition(_)
+            | Self::DescribeQuorum => 0,
         };
         if entries <= MOST_ENTRIES {
             return Ok(());

@@ -10,6 +10,7 @@ use crate::HardState;
 pub(super) struct Stored {
     pub(super) hard_state: HardState,
     pub(super) voters: Vec<u64>,
+    pub(super) learners: Vec<u64>,
     pub(super) entries: Vec<eraftpb::Entry>,
 }
 
@@ -34,6 +35,7 @@ impl Storage for Stored {
         };
         let conf_state = ConfState {
             voters: self.voters.clone(),
+            learners: self.learners.clone(),
             ..Default::default()
         };
         Ok(RaftState::new(hard_state, conf_state))

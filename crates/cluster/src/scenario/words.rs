@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use record::BrokerId;
 
-use crate::{ControllerReply, MetadataChange, PartitionResult, PeerMessage, TopicPartition};
+use crate::{
+    ControllerReply, MetadataChange, Millis, PartitionResult, PeerMessage, QuorumMember, TopicPartition,
+};
 
 pub(super) fn list(ids: &[BrokerId]) -> String {
     ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
@@ -85,6 +87,24 @@ pub(super) fn describe_reply(reply: &ControllerReply) -> String {
                 }
             };
             results.iter().map(result).collect::<Vec<_>>().join("; ")
+        }
+        ControllerReply::DescribeQuorum(view) => {
+            let member = |m: &QuorumMember| {
+                let ago = |time: Option<Millis>| time.map_or("never".to_owned(), |t| format!("{t} ago"));
+                format!(
+                    "{} has {}, heard {}, had all {}",
+                    m.id,
+                    m.last,
+                    ago(m.heard),
+                    ago(m.caught_up)
+                )
+            };
+            let members = |all: &[QuorumMember]| all.iter().map(member).collect::<Vec<_>>().join("; ");
+            let (voters, observers) = (members(&view.voters), members(&view.observers));
+            let (leader, term, committed) = (view.leader, view.term, view.committed);
+            format!(
+                "{leader} leads in term {term}, {committed} committed; voters: {voters}; observers: {observers}"
+            )
         }
         ControllerReply::AlterPartition => "the ISR is changed".to_owned(),
         other => format!("{other:?}"),

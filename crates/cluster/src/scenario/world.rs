@@ -17,6 +17,7 @@ use crate::{
 pub(super) struct World {
     now: Millis,
     voters: Vec<BrokerId>,
+    observers: Vec<BrokerId>,
     nodes: BTreeMap<BrokerId, Node>,
     disks: BTreeMap<BrokerId, Restored>,
     starts: u128,
@@ -53,11 +54,14 @@ impl World {
         match words[0] {
             "cluster" => {
                 let count: i32 = words[1].parse().expect("a count");
-                self.replication = words
-                    .get(2)
-                    .map_or(1, |n| n.parse().expect("a replication factor"));
-                self.voters = (1..=count).map(BrokerId).collect();
-                for id in self.voters.clone() {
+                let number = |place: usize, default: i32| {
+                    words.get(place).map_or(default, |n| n.parse().expect("a number"))
+                };
+                let (replication, voters) = (number(2, 1), number(3, count));
+                self.replication = i16::try_from(replication).expect("a small number");
+                self.voters = (1..=voters).map(BrokerId).collect();
+                self.observers = (voters + 1..=count).map(BrokerId).collect();
+                for id in (1..=count).map(BrokerId) {
                     self.start(id);
                 }
                 self.deliver();
@@ -81,6 +85,7 @@ impl World {
                     requests::alter_partition(self.nodes[&broker(1)].metadata(), broker(1), &words[2..]);
                 self.request(broker(1), alter);
             }
+            "quorum" => self.request(broker(1), ControllerRequest::DescribeQuorum),
             "elect" => self.request(broker(1), requests::elect_leaders(&words[2..])),
             "reassign" => self.request(broker(1), requests::reassign(&words[2..])),
             "partitions" => self.request(broker(1), requests::create_partitions(&words[2..])),
@@ -117,6 +122,7 @@ impl World {
         self.starts += 1;
         let incarnation = Uuid::from_u128(self.starts);
         let mut options = Options::new(id, "story", self.voters.clone(), incarnation);
+        options.observers = self.observers.clone();
         options.max_replication = self.replication;
         options.default_replication = self.replication;
         let port = 19092 + 10_000 * (id.0 as u16 - 1);
@@ -141,7 +147,7 @@ impl World {
     }
 
     fn cut_or_heal(&mut self, id: BrokerId, cut: bool) {
-        for other in self.voters.clone() {
+        for other in [self.voters.clone(), self.observers.clone()].concat() {
             if other == id {
                 continue;
             }
