@@ -2,7 +2,8 @@
 //!
 //!     cargo run -p minicluster-broker --example three -- /tmp/three 19092 29092 39092
 //!
-//! The ports between brokers are the next ones. Ctrl-C stops all three.
+//! The ports between brokers are the next ones. Ctrl-C stops all three. With `MINICLUSTER_ONLY=2` in the
+//! environment only the second is run, so that each can have a process of its own that may be killed.
 
 #![expect(
     clippy::print_stdout,
@@ -43,10 +44,16 @@ async fn main() {
             port: port + 1,
         })
         .collect();
+    let only: Option<usize> = std::env::var("MINICLUSTER_ONLY")
+        .ok()
+        .and_then(|only| only.parse().ok());
     let (stop, stopping) = watch::channel(false);
     let mut brokers = JoinSet::new();
     let mut ready = Vec::new();
     for (at, port) in ports.iter().enumerate() {
+        if only.is_some_and(|only| only != at + 1) {
+            continue;
+        }
         let mut options = BrokerOptions::new(
             id(at),
             "three",

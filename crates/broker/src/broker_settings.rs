@@ -129,7 +129,7 @@ fn own(node: &cluster::Options, serving: &Serving) -> Vec<BrokerSetting> {
         ),
         set(
             "default.replication.factor",
-            "1".into(),
+            node.default_replication.to_string(),
             "1".into(),
             T::Int,
             "Replicas of a topic that is created without a number.",

@@ -155,6 +155,8 @@ pub struct BrokerOptions {
     pub peers: ListenOn,
     /// `num.partitions`: of a topic that is created without a number.
     pub default_partitions: i32,
+    /// `default.replication.factor`: of a topic that is created without a number.
+    pub default_replication: i16,
     /// What clients get and what limits them.
     pub serving: Serving,
     /// What bounds connections.
@@ -185,6 +187,7 @@ impl BrokerOptions {
             advertised: None,
             peers,
             default_partitions: 1,
+            default_replication: 1,
             serving: Serving::default(),
             limits: Limits::default(),
             ready: None,

@@ -2,12 +2,19 @@
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_quorum_request::{
+    PartitionData as QuorumPartition, TopicData as QuorumTopic,
+};
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -16,9 +23,10 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    AlterConfigsRequest, ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeLogDirsRequest, FetchRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    AlterConfigsRequest, AlterPartitionReassignmentsRequest, ApiKey, ApiVersionsRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
+    ElectLeadersRequest, FetchRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
     OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, TopicName, incremental_alter_configs_request,
 };
@@ -293,6 +301,33 @@ fn sample(api: ApiKey, version: i16, topic: &str, id: Uuid) -> Bytes {
                 .with_topic(topic_name(topic))
                 .with_partitions(vec![0]);
             let request = DescribeLogDirsRequest::default().with_topics(Some(vec![topic]));
+            frame(api, version, 7, &request)
+        }
+        ApiKey::AlterPartitionReassignments => {
+            let partition = ReassignablePartition::default().with_replicas(Some(vec![1.into()]));
+            let topic = ReassignableTopic::default()
+                .with_name(topic_name(topic))
+                .with_partitions(vec![partition]);
+            let request = AlterPartitionReassignmentsRequest::default()
+                .with_timeout_ms(100)
+                .with_topics(vec![topic]);
+            frame(api, version, 7, &request)
+        }
+        ApiKey::ElectLeaders => {
+            let partitions = TopicPartitions::default()
+                .with_topic(topic_name(topic))
+                .with_partitions(vec![0]);
+            let request = ElectLeadersRequest::default()
+                .with_timeout_ms(100)
+                .with_topic_partitions(Some(vec![partitions]));
+            frame(api, version, 7, &request)
+        }
+        ApiKey::DescribeQuorum => {
+            let partition = QuorumPartition::default();
+            let topic = QuorumTopic::default()
+                .with_topic_name(topic_name("__cluster_metadata"))
+                .with_partitions(vec![partition]);
+            let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
             frame(api, version, 7, &request)
         }
         ApiKey::ListPartitionReassignments => {

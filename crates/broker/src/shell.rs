@@ -162,6 +162,8 @@ fn executor_options(options: &BrokerOptions, addresses: Ready) -> ExecutorOption
     };
     node.listeners = vec![clients, peers];
     node.default_partitions = options.default_partitions;
+    node.default_replication = options.default_replication;
+    node.max_replication = i16::try_from(options.voters.len()).unwrap_or(i16::MAX);
     // Without it every start counts as one after a power loss, which is safe and slow.
     let boot_id = std::fs::read_to_string(BOOT_ID).unwrap_or_else(|_| format!("unknown {incarnation}"));
     ExecutorOptions {

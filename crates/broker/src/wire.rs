@@ -4,14 +4,19 @@
 //! a Produce request stay slices of its frame.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::{
-    AlterConfigsRequest, AlterConfigsResponse, ApiKey, ApiVersionsRequest, ApiVersionsResponse,
+    AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
+    AlterPartitionReassignmentsResponse, ApiKey, ApiVersionsRequest, ApiVersionsResponse,
     CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
     DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    DescribeLogDirsRequest, DescribeLogDirsResponse, FetchRequest, FetchResponse, FindCoordinatorRequest,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeQuorumRequest, DescribeQuorumResponse,
+    ElectLeadersRequest, ElectLeadersResponse, FetchRequest, FetchResponse, FindCoordinatorRequest,
     FindCoordinatorResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, MetadataRequest, MetadataResponse,
@@ -182,8 +187,11 @@ apis! {
     AlterConfigs(AlterConfigsRequest, AlterConfigsResponse) 0 / 0 ..= 2,
     DescribeLogDirs(DescribeLogDirsRequest, DescribeLogDirsResponse) 1 / 1 ..= 4,
     CreatePartitions(CreatePartitionsRequest, CreatePartitionsResponse) 0 / 0 ..= 3,
+    ElectLeaders(ElectLeadersRequest, ElectLeadersResponse) 0 / 0 ..= 2,
     IncrementalAlterConfigs(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse) 0 / 0 ..= 1,
+    AlterPartitionReassignments(AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse) 0 / 0 ..= 1,
     ListPartitionReassignments(ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse) 0 / 0 ..= 0,
+    DescribeQuorum(DescribeQuorumRequest, DescribeQuorumResponse) 0 / 0 ..= 2,
     DescribeCluster(DescribeClusterRequest, DescribeClusterResponse) 0 / 0 ..= 2,
 }
 
@@ -281,6 +289,23 @@ fn entries(request: &Request) -> usize {
         Request::DescribeLogDirs(request) => {
             let topics = request.topics.iter().flatten();
             topics.map(|topic| 1 + topic.partitions.len()).sum()
+        }
+        Request::ElectLeaders(request) => {
+            let topics = request.topic_partitions.iter().flatten();
+            topics.map(|topic| 1 + topic.partitions.len()).sum()
+        }
+        Request::DescribeQuorum(request) => {
+            let topics = request.topics.iter();
+            topics.map(|topic| 1 + topic.partitions.len()).sum()
+        }
+        Request::AlterPartitionReassignments(request) => {
+            let replicas =
+                |partition: &ReassignablePartition| partition.replicas.as_ref().map_or(0, Vec::len);
+            let of = |topic: &ReassignableTopic| {
+                let partitions = topic.partitions.iter();
+                1 + partitions.map(|partition| 1 + replicas(partition)).sum::<usize>()
+            };
+            request.topics.iter().map(of).sum()
         }
         Request::ListPartitionReassignments(request) => {
             let topics = request.topics.iter().flatten();

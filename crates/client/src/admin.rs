@@ -3,6 +3,7 @@
 mod configs;
 mod delete_records;
 mod log_dirs;
+mod reassignments;
 mod topics;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep};
 pub use self::{
     configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource},
     log_dirs::{LogDir, ReplicaSize},
+    reassignments::NewReplicas,
     topics::{NewPartitions, NewTopic, TopicResult},
 };
 use crate::{

@@ -1,10 +1,10 @@
 //! Quotas: how long an answer asks us to be silent (KIP-219).
 
 use kafka_protocol::messages::{
-    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteRecordsResponse,
-    DeleteTopicsResponse, DescribeConfigsResponse, DescribeLogDirsResponse, FetchResponse,
-    IncrementalAlterConfigsResponse, InitProducerIdResponse, ListOffsetsResponse, MetadataResponse,
-    OffsetForLeaderEpochResponse, ProduceResponse,
+    AlterPartitionReassignmentsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
+    DeleteRecordsResponse, DeleteTopicsResponse, DescribeConfigsResponse, DescribeLogDirsResponse,
+    FetchResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, ListOffsetsResponse,
+    MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// An answer that may ask for silence on its connection.
@@ -24,6 +24,7 @@ macro_rules! throttle {
 }
 
 throttle!(
+    AlterPartitionReassignmentsResponse,
     ApiVersionsResponse,
     CreatePartitionsResponse,
     CreateTopicsResponse,

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 
 use cluster::{ControllerReply, CreatePartitions, DeleteTopics, Refusal, Token};
 use disk::Disk;
-use kafka_protocol::messages::{CreateTopicsRequest, MetadataRequest};
-use record::BrokerId;
+use kafka_protocol::messages::{
+    CreateTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest, MetadataRequest,
+};
+use record::{BrokerId, Timestamp};
 
 use super::Executor;
 use crate::handlers::alter_configs::{self, Resource};
-use crate::handlers::{create_partitions, create_topics, delete_topics, incremental_alter_configs, metadata};
+use crate::handlers::{
+    alter_partition_reassignments, create_partitions, create_topics, delete_topics, describe_quorum,
+    elect_leaders, incremental_alter_configs, metadata,
+};
 use crate::peer_wire::{self, AskKind};
 use crate::replicas::Key;
 use crate::{Output, RequestId};
@@ -40,6 +45,21 @@ pub(super) enum Asked {
     AlterConfigs { id: RequestId, resources: Vec<Resource> },
     /// A client's IncrementalAlterConfigs.
     IncrementalAlterConfigs { id: RequestId, resources: Vec<Resource> },
+    /// A client's ElectLeaders.
+    ElectLeaders {
+        id: RequestId,
+        version: i16,
+        request: ElectLeadersRequest,
+    },
+    /// A client's AlterPartitionReassignments.
+    ReassignPartitions { id: RequestId },
+    /// A client's DescribeQuorum, and when it came.
+    DescribeQuorum {
+        id: RequestId,
+        version: i16,
+        request: DescribeQuorumRequest,
+        at: Timestamp,
+    },
     /// A client's Metadata that creates topics.
     Metadata {
         id: RequestId,
@@ -63,6 +83,9 @@ impl Asked {
             | Self::CreatePartitions { id, .. }
             | Self::AlterConfigs { id, .. }
             | Self::IncrementalAlterConfigs { id, .. }
+            | Self::ElectLeaders { id, .. }
+            | Self::ReassignPartitions { id }
+            | Self::DescribeQuorum { id, .. }
             | Self::Metadata { id, .. } => Some(id.connection),
         }
     }
@@ -110,6 +133,23 @@ impl<D: Disk> Executor<D> {
             }
             Asked::IncrementalAlterConfigs { id, resources } => {
                 let body = incremental_alter_configs::answer(resources, reply).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::ElectLeaders { id, version, request } => {
+                let body = elect_leaders::answer(&request, Ok(reply), version).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::ReassignPartitions { id } => {
+                let body = alter_partition_reassignments::answer(reply).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::DescribeQuorum {
+                id,
+                version,
+                request,
+                at,
+            } => {
+                let body = describe_quorum::answer(self.node.metadata(), &request, reply, at, version).into();
                 out.push(Output::Respond { request: id, body });
             }
             Asked::Metadata {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use cluster::{ControllerReply, ControllerRequest, CreateTopics, Millis};
 use disk::Disk;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest,
-    ListPartitionReassignmentsResponse, MetadataRequest, ProduceRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
+    ProduceRequest,
 };
 use record::BrokerEpoch;
 
@@ -17,9 +17,9 @@ use crate::handlers::fetch::{Fetch, Found, Reader};
 use crate::handlers::init_producer_id::Outcome;
 use crate::handlers::produce::{Produce, Produced};
 use crate::handlers::{
-    alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
-    describe_cluster, describe_log_dirs, find_coordinator, incremental_alter_configs, list_offsets, metadata,
-    offset_for_leader_epoch,
+    alter_configs, alter_partition_reassignments, api_versions, create_partitions, create_topics,
+    delete_records, delete_topics, describe_cluster, describe_log_dirs, elect_leaders, find_coordinator,
+    incremental_alter_configs, list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch,
 };
 use crate::purgatory::{Waiting, WaitingFetch, WaitingProduce};
 use crate::replica::Advance;
@@ -62,9 +62,30 @@ impl<D: Disk> Executor<D> {
             Request::DescribeLogDirs(request) => {
                 describe_log_dirs::answer(&self.replicas, metadata, &request, version).into()
             }
-            Request::ListPartitionReassignments(_) => {
-                // A partition stays where it is: nothing moves it yet.
-                ListPartitionReassignmentsResponse::default().into()
+            Request::ListPartitionReassignments(request) => {
+                list_partition_reassignments::answer(metadata, &request).into()
+            }
+            Request::AlterPartitionReassignments(request) => {
+                let reassign = alter_partition_reassignments::ask(&request);
+                let asked = Asked::ReassignPartitions { id };
+                return self.ask(ControllerRequest::ReassignPartitions(reassign), asked, now, out);
+            }
+            Request::ElectLeaders(request) => match elect_leaders::ask(&request) {
+                Ok(elect) => {
+                    let asked = Asked::ElectLeaders { id, version, request };
+                    return self.ask(ControllerRequest::ElectLeaders(elect), asked, now, out);
+                }
+                Err(refusal) => elect_leaders::answer(&request, Err(refusal), version).into(),
+            },
+            Request::DescribeQuorum(request) => {
+                let at = now.wall;
+                let asked = Asked::DescribeQuorum {
+                    id,
+                    version,
+                    request,
+                    at,
+                };
+                return self.ask(ControllerRequest::DescribeQuorum, asked, now, out);
             }
             Request::DeleteRecords(request) => {
                 delete_records::answer(&mut self.replicas, metadata, serving, &request).into()

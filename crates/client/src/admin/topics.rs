@@ -82,7 +82,7 @@ impl<T> TopicResult<T> {
         })
     }
 
-    fn of((name, result): (String, Result<T, ServerError>)) -> Self {
+    pub(super) fn of((name, result): (String, Result<T, ServerError>)) -> Self {
         Self { name, result }
     }
 }

@@ -1,10 +1,19 @@
 //! Three replicas: what is acknowledged is kept, whoever dies.
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
+use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::{
+    AlterPartitionReassignmentsRequest, BrokerId, DescribeQuorumRequest, ElectLeadersRequest,
+    ListPartitionReassignmentsRequest,
+};
 
 use super::harness::Outcome;
 use super::three::Three;
-use crate::samples::{batch, idempotent_batch, list_offsets, produce};
+use crate::samples::{batch, idempotent_batch, list_offsets, produce, topic_name};
 use crate::{Request, Response};
 
 const ALL: i16 = -1;
@@ -28,39 +37,34 @@ fn records_are_on_all_replicas_when_they_are_acknowledged() {
 
 #[test]
 fn another_leads_within_two_seconds_and_has_everything() {
-    for victims in 0..3 {
-        let mut three = Three::start();
-        let topic = three.create("t", &[("min.insync.replicas", "2")]);
-        for round in 0..i32::from(victims == 0) * 2 {
-            three.produce(1, "elsewhere", 1, batch(&[&round.to_string()]));
-        }
-        let leader = three.wait_for_leader(topic, None);
-        assert_eq!(
-            three.produce(leader, "t", ALL, idempotent_batch(&["a"], 7, 0, 0)),
-            (0, 0)
-        );
-        three.kill(leader);
-        let took = three.until("another leads", |three| {
-            three.leader(topic).is_some_and(|new| new != leader)
-        });
-        assert!(took <= 2_000, "it took {took} ms");
-        let new = three.wait_for_leader(topic, Some(leader));
-        // The retry of what was acknowledged just before, and what follows it.
-        assert_eq!(
-            three.produce(new, "t", ALL, idempotent_batch(&["a"], 7, 0, 0)),
-            (0, 0)
-        );
-        assert_eq!(
-            three.produce(new, "t", ALL, idempotent_batch(&["b"], 7, 0, 1)),
-            (0, 1)
-        );
-        assert_eq!(three.values(new, "t"), ["a", "b"]);
+    let mut three = Three::start();
+    let topic = three.create("t", &[("min.insync.replicas", "2")]);
+    let leader = three.wait_for_leader(topic, None);
+    assert_eq!(
+        three.produce(leader, "t", ALL, idempotent_batch(&["a"], 7, 0, 0)),
+        (0, 0)
+    );
+    three.kill(leader);
+    let took = three.until("another leads", |three| {
+        three.leader(topic).is_some_and(|new| new != leader)
+    });
+    assert!(took <= 2_000, "it took {took} ms");
+    let new = three.wait_for_leader(topic, Some(leader));
+    // The retry of what was acknowledged just before, and what follows it.
+    assert_eq!(
+        three.produce(new, "t", ALL, idempotent_batch(&["a"], 7, 0, 0)),
+        (0, 0)
+    );
+    assert_eq!(
+        three.produce(new, "t", ALL, idempotent_batch(&["b"], 7, 0, 1)),
+        (0, 1)
+    );
+    assert_eq!(three.values(new, "t"), ["a", "b"]);
 
-        three.revive(leader);
-        three.until("it is in sync again", |three| three.isr(topic).len() == 3);
-        three.pass(1_000);
-        assert_eq!(three.values(leader, "t"), ["a", "b"]);
-    }
+    three.revive(leader);
+    three.until("it is in sync again", |three| three.isr(topic).len() == 3);
+    three.pass(1_000);
+    assert_eq!(three.values(leader, "t"), ["a", "b"]);
 }
 
 #[test]
@@ -193,4 +197,101 @@ fn the_end_of_a_partition_never_goes_back_for_those_who_ask() {
         (partition.error_code, partition.offset) == (0, 5) || partition.error_code == unknown,
         "{partition:?}"
     );
+}
+
+#[test]
+fn a_topic_of_one_replica_gets_three_while_it_is_written() {
+    let mut three = Three::start();
+    let topic = three.create_with("t", 1, &[]);
+    let leader = three.wait_for_leader(topic, None);
+    for _ in 0..20 {
+        assert_eq!(three.produce(leader, "t", ALL, batch(&["x"])).0, 0);
+    }
+    let others = (1..=3).filter(|id| *id != leader);
+    let replicas = [leader].into_iter().chain(others).map(BrokerId).collect();
+    let partition = ReassignablePartition::default().with_replicas(Some(replicas));
+    let reassigned = ReassignableTopic::default()
+        .with_name(topic_name("t"))
+        .with_partitions(vec![partition]);
+    let request = AlterPartitionReassignmentsRequest::default()
+        .with_timeout_ms(1_000)
+        .with_topics(vec![reassigned]);
+    let Response::AlterPartitionReassignments(response) =
+        three.ask(1, 0, Request::AlterPartitionReassignments(request))
+    else {
+        panic!()
+    };
+    assert_eq!(response.responses[0].partitions[0].error_code, 0, "{response:?}");
+    three.until("all are in sync", |three| three.isr(topic).len() == 3);
+    let request = ListPartitionReassignmentsRequest::default().with_topics(None);
+    let Response::ListPartitionReassignments(ongoing) =
+        three.ask(1, 0, Request::ListPartitionReassignments(request))
+    else {
+        panic!()
+    };
+    assert_eq!(ongoing.topics, [], "it is over");
+    assert_eq!(three.produce(leader, "t", ALL, batch(&["y"])), (0, 20));
+    three.kill(leader);
+    let new = three.wait_for_leader(topic, Some(leader));
+    assert_eq!(three.values(new, "t").len(), 21);
+}
+
+#[test]
+fn the_preferred_replica_leads_again_when_it_is_asked_for() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[]);
+    let first = three.wait_for_leader(topic, None);
+    three.kill(first);
+    let second = three.wait_for_leader(topic, Some(first));
+    three.revive(first);
+    three.until("it is in sync again", |three| three.isr(topic).len() == 3);
+    let wanted = |kind| {
+        let partitions = TopicPartitions::default()
+            .with_topic(topic_name("t"))
+            .with_partitions(vec![0]);
+        let request = ElectLeadersRequest::default()
+            .with_election_type(kind)
+            .with_timeout_ms(1_000)
+            .with_topic_partitions(Some(vec![partitions]));
+        Request::ElectLeaders(request)
+    };
+    let Response::ElectLeaders(refused) = three.ask(second, 2, wanted(1)) else {
+        panic!()
+    };
+    assert_eq!(
+        refused.error_code,
+        ResponseError::InvalidRequest.code(),
+        "unclean"
+    );
+    if three.leader(topic) != Some(first) {
+        let Response::ElectLeaders(elected) = three.ask(second, 2, wanted(0)) else {
+            panic!()
+        };
+        let error = elected.replica_election_results[0].partition_result[0].error_code;
+        assert_eq!(error, 0, "{elected:?}");
+    }
+    three.until("the preferred replica leads", |three| {
+        three.leader(topic) == Some(first)
+    });
+}
+
+#[test]
+fn the_quorum_is_described_by_whoever_is_asked() {
+    let mut three = Three::start();
+    let partition = PartitionData::default();
+    let asked = TopicData::default()
+        .with_topic_name(topic_name("__cluster_metadata"))
+        .with_partitions(vec![partition]);
+    let request = DescribeQuorumRequest::default().with_topics(vec![asked]);
+    for broker in 1..=3 {
+        let Response::DescribeQuorum(quorum) = three.ask(broker, 2, Request::DescribeQuorum(request.clone()))
+        else {
+            panic!()
+        };
+        let partition = &quorum.topics[0].partitions[0];
+        assert_eq!((quorum.error_code, partition.error_code), (0, 0));
+        assert_eq!((partition.current_voters.len(), quorum.nodes.len()), (3, 3));
+        assert!((1..=3).contains(&partition.leader_id.0));
+        assert!(partition.high_watermark > 1);
+    }
 }

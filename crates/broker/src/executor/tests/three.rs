@@ -216,16 +216,22 @@ impl Three {
         panic!("broker {to} didn't answer");
     }
 
-    /// Creates a topic of one partition on all three, and waits until it has a leader and all are in sync.
+    /// Creates a topic of one partition on all three, and waits until all are in sync.
     pub(crate) fn create(&mut self, topic: &str, configs: &[(&str, &str)]) -> TopicId {
+        self.create_with(topic, 3, configs)
+    }
+
+    /// Creates a topic of one partition with so many replicas, and waits until all are in sync.
+    pub(crate) fn create_with(&mut self, topic: &str, factor: i16, configs: &[(&str, &str)]) -> TopicId {
         let mut request = create(topic, 1, configs);
-        request.topics[0].replication_factor = 3;
+        request.topics[0].replication_factor = factor;
         let Response::CreateTopics(response) = self.ask(1, 7, Request::CreateTopics(request)) else {
             panic!("another response")
         };
         assert_eq!(response.topics[0].error_code, 0, "{response:?}");
         let id = TopicId(response.topics[0].topic_id);
-        self.until("all are in sync", |three| three.isr(id).len() == 3);
+        let all = usize::try_from(factor).expect("1 to 3");
+        self.until("all are in sync", |three| three.isr(id).len() == all);
         id
     }
 

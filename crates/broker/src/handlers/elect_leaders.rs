@@ -1,0 +1,99 @@
+//! ElectLeaders (43): preferred leaders; unclean ones are never elected. What it shares with
+//! AlterPartitionReassignments stands here, too.
+
+use std::collections::BTreeMap;
+
+use cluster::{ControllerReply, ElectLeaders, ErrorCode, Millis, PartitionResult, Refusal, TopicPartition};
+use kafka_protocol::messages::elect_leaders_response::{
+    PartitionResult as WireResult, ReplicaElectionResult,
+};
+use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use record::PartitionIndex;
+
+use crate::handlers::delete_topics::unexpected;
+
+/// The only kind of election: by the preferred replica. Version 0 knows no other.
+const PREFERRED: i8 = 0;
+
+/// What the controller is asked for.
+///
+/// # Errors
+/// Where an unclean election is wanted.
+pub(crate) fn ask(request: &ElectLeadersRequest) -> Result<ElectLeaders, Refusal> {
+    if request.election_type != PREFERRED {
+        let message = "a replica that isn't in sync never leads: it would lose what was acknowledged";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    }
+    let partitions = request.topic_partitions.as_ref().map(|topics| {
+        let of = topics.iter().flat_map(|topic| {
+            let partitions = topic.partitions.iter();
+            partitions.map(|index| TopicPartition {
+                topic: topic.topic.to_string(),
+                partition: PartitionIndex(*index),
+            })
+        });
+        of.collect()
+    });
+    Ok(ElectLeaders {
+        partitions,
+        timeout: Millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
+    })
+}
+
+pub(crate) fn answer(
+    request: &ElectLeadersRequest,
+    reply: Result<ControllerReply, Refusal>,
+    version: i16,
+) -> ElectLeadersResponse {
+    let refusal = match reply {
+        Ok(ControllerReply::ElectLeaders(results)) => {
+            let results = by_topic(results).into_iter().map(|(topic, partitions)| {
+                let partitions = partitions
+                    .into_iter()
+                    .map(|(index, refusal)| partition(index, refusal));
+                result(topic, partitions.collect())
+            });
+            return ElectLeadersResponse::default().with_replica_election_results(results.collect());
+        }
+        Ok(ControllerReply::Refused(refusal)) | Err(refusal) => refusal,
+        Ok(other) => unexpected(&other),
+    };
+    let asked = request.topic_partitions.iter().flatten().map(|topic| {
+        let partitions = topic.partitions.iter();
+        let refused = partitions.map(|index| partition(*index, Some(refusal.clone())));
+        result(topic.topic.to_string(), refused.collect())
+    });
+    let response = ElectLeadersResponse::default().with_replica_election_results(asked.collect());
+    if version >= 1 {
+        response.with_error_code(refusal.code.code())
+    } else {
+        response
+    }
+}
+
+/// What became of partitions, by topic: each partition with its refusal, if it has one.
+pub(crate) fn by_topic(results: Vec<PartitionResult>) -> BTreeMap<String, Vec<(i32, Option<Refusal>)>> {
+    let mut topics: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for PartitionResult { partition, result } in results {
+        let partitions = topics.entry(partition.topic).or_default();
+        partitions.push((partition.partition.0, result.err()));
+    }
+    topics
+}
+
+fn result(topic: String, partitions: Vec<WireResult>) -> ReplicaElectionResult {
+    ReplicaElectionResult::default()
+        .with_topic(TopicName(StrBytes::from_string(topic)))
+        .with_partition_result(partitions)
+}
+
+fn partition(index: i32, refusal: Option<Refusal>) -> WireResult {
+    let result = WireResult::default().with_partition_id(index);
+    match refusal {
+        None => result.with_error_message(None),
+        Some(refusal) => result
+            .with_error_code(refusal.code.code())
+            .with_error_message(Some(StrBytes::from_string(refusal.message))),
+    }
+}
