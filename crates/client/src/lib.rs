@@ -53,4 +53,6 @@ pub use fetcher::{FetchError, FetchedBatch, Fetcher, FetcherOptions, Position};
 pub use metadata::{Broker, ClusterMetadata, PartitionMetadata, TopicMetadata};
 pub use offsets::{EpochEnd, Isolation, ListedOffset, OffsetSpec};
 pub use options::{Options, Security};
-pub use producer::{Acks, Delivered, Delivery, OutRecord, ProduceError, Producer, ProducerOptions};
+pub use producer::{
+    Acks, Delivered, Delivery, OutRecord, ProduceError, Producer, ProducerOptions, ProducerStats,
+};

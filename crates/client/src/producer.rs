@@ -9,6 +9,7 @@ mod judge;
 mod options;
 mod partitioner;
 mod queue;
+mod stats;
 
 use std::{
     collections::HashMap,
@@ -29,12 +30,14 @@ use self::{
     core::{Core, CoreOptions},
     driver::Driver,
     event::Millis,
+    stats::Totals,
 };
 use crate::{Client, ClientError};
 
 pub use self::{
     error::ProduceError,
     options::{Acks, ProducerOptions},
+    stats::ProducerStats,
 };
 
 type BatchResult = Result<Offset, ProduceError>;
@@ -67,6 +70,14 @@ pub struct Delivery {
     result: Shared<oneshot::Receiver<BatchResult>>,
     partition: PartitionIndex,
     index: i32,
+}
+
+impl Delivery {
+    /// Whether the other record is in the same batch: both are written, or neither.
+    #[must_use]
+    pub fn shares_batch_with(&self, other: &Self) -> bool {
+        self.result.ptr_eq(&other.result)
+    }
 }
 
 impl Future for Delivery {
@@ -120,6 +131,7 @@ struct Shelf {
     /// Bytes of the buffer that are free.
     space: Semaphore,
     started: tokio::time::Instant,
+    totals: Arc<Totals>,
 }
 
 impl Shelf {
@@ -173,6 +185,7 @@ impl Producer {
             wake: Notify::new(),
             space: Semaphore::new(options.buffer_bytes.min(Semaphore::MAX_PERMITS)),
             started: tokio::time::Instant::now(),
+            totals: Arc::default(),
         });
         let driver = Driver::new(client.with_own_connections(), options.clone(), Arc::clone(&shelf));
         let driver = tokio::spawn(driver.run());
@@ -237,6 +250,12 @@ impl Producer {
     /// Flushes and ends.
     pub async fn close(self) {
         self.flush().await;
+    }
+
+    /// What was sent so far.
+    #[must_use]
+    pub fn stats(&self) -> ProducerStats {
+        self.shelf.totals.stats()
     }
 
     /// Bytes of records that aren't acknowledged yet.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use kafka_protocol::{
     messages::{
         ProduceRequest, ProduceResponse,
@@ -17,6 +18,7 @@ use super::{
     batch::TopicPartition,
     event::{Action, Answer, Event, Millis, Outgoing, RequestId, Sent},
     options::ProducerOptions,
+    stats::Totals,
 };
 use crate::{
     Client, ClientError, ServerError, admin::millis, caught::caught, client::topic_name, connection::Call,
@@ -143,6 +145,7 @@ impl Driver {
                 events: events.clone(),
                 acks: options.acks.wire(),
                 patience: client.options().request_timeout,
+                totals: Arc::clone(&self.shelf.totals),
             };
             tasks.spawn(lane_of.run(parcels));
             lane
@@ -173,6 +176,7 @@ struct Lane {
     events: mpsc::Sender<Event>,
     acks: i16,
     patience: Duration,
+    totals: Arc<Totals>,
 }
 
 impl Lane {
@@ -225,7 +229,18 @@ impl Lane {
         let connection = self.client.connection_to(self.broker).await?;
         let version = connection.version::<ProduceRequest>(PRODUCE_VERSIONS)?;
         let request = produce_request(batches, self.acks, self.patience)?;
+        self.count(batches, &request);
         connection.submit(&request, version).await
+    }
+
+    fn count(&self, batches: &[Outgoing], request: &ProduceRequest) {
+        let sizes = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        let sent: usize = sizes
+            .filter_map(|data| data.records.as_ref())
+            .map(Bytes::len)
+            .sum();
+        let bytes = batches.iter().map(|outgoing| outgoing.batch.size()).sum();
+        self.totals.add(batches.len(), bytes, sent);
     }
 }
 
