@@ -9,7 +9,8 @@ use crate::keys::KEYS;
 use crate::kind;
 use crate::machine::Machine;
 use crate::origin::Origin;
-use crate::settings::{Broker, Etl, Generator, Kafka, Settings, Sql, Topics, Ui};
+use crate::settings::{Broker, Curve, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
+use crate::streams::{PATH, Stream};
 
 /// What was found wrong so far; all of it is told at once.
 #[derive(Default)]
@@ -208,26 +209,87 @@ fn topics(values: &Checker<'_>) -> Result<Topics, Problem> {
 }
 
 fn generator(values: &Checker<'_>) -> Result<Generator, Problem> {
-    let duplicates = values.number("data_generator.faults.duplicates")?;
-    let malformed = values.number("data_generator.faults.malformed")?;
-    if duplicates + malformed > 1.0 {
-        let key = "data_generator.faults.malformed";
-        let other = "`data_generator.faults.duplicates`";
-        let message =
-            format!("is {malformed} and {other} is {duplicates}, but they are shares of the same events");
-        return Err(values
-            .problem(key, message)
-            .help("together they may be 1 at most"));
-    }
     Ok(Generator {
         clickstream_per_second: values.number("data_generator.events_per_second.clickstream")?,
         iot_per_second: values.number("data_generator.events_per_second.iot")?,
         seed: values.whole("data_generator.seed")?,
         start: values.instant("data_generator.start")?,
+        backfill: values.span("data_generator.backfill")?,
+        curve: match values.text("data_generator.curve")?.as_str() {
+            "flat" => Curve::Flat,
+            _ => Curve::Weekly,
+        },
         speed: values.number("data_generator.speed")?,
         threads: values.whole("data_generator.threads")?,
-        duplicates,
-        malformed,
+        faults: faults(values)?,
+        streams: streams(values)?,
+    })
+}
+
+/// Each stream has a topic of its own.
+fn streams(values: &Checker<'_>) -> Result<Vec<Stream>, Problem> {
+    let mut topics = vec![values.text("topics.clickstream")?, values.text("topics.iot")?];
+    let mut streams = Vec::new();
+    for declared in values.streams() {
+        let Stream { name, topic, .. } = &declared.stream;
+        if topics.contains(topic) {
+            let message = format!("`{PATH}.{name}` goes to the topic `{topic}`, as another stream does");
+            let problem = Problem::new(declared.origin.clone(), message).at(declared.snippet.clone());
+            return Err(problem.help("give each its own topic"));
+        }
+        topics.push(topic.clone());
+        streams.push(declared.stream.clone());
+    }
+    Ok(streams)
+}
+
+fn faults(values: &Checker<'_>) -> Result<Faults, Problem> {
+    let exclusive = [
+        "data_generator.faults.duplicates",
+        "data_generator.faults.far_duplicates",
+        "data_generator.faults.late",
+        "data_generator.faults.out_of_order",
+        "data_generator.faults.malformed",
+        "data_generator.faults.nulls",
+        "data_generator.faults.future",
+        "data_generator.faults.hot_keys",
+        "data_generator.faults.added_fields",
+        "data_generator.faults.missing_fields",
+    ];
+    let mut sum = 0.0;
+    let mut set = Vec::new();
+    for key in exclusive {
+        let share = values.number(key)?;
+        sum += share;
+        if share > 0.0 {
+            set.push(key);
+        }
+    }
+    // Shares such as ten times 0.1 may sum up to a little more.
+    if let (true, [others @ .., last]) = (sum > 1.0 + 1e-9, set.as_slice()) {
+        let others: Vec<String> = others.iter().map(|key| format!("`{key}`")).collect();
+        let message = format!(
+            "is too much beside {}: an event has one fault at most",
+            others.join(", ")
+        );
+        return Err(values
+            .problem(last, message)
+            .help("together they may be 1 at most"));
+    }
+    Ok(Faults {
+        duplicates: values.number("data_generator.faults.duplicates")?,
+        far_duplicates: values.number("data_generator.faults.far_duplicates")?,
+        late: values.number("data_generator.faults.late")?,
+        out_of_order: values.number("data_generator.faults.out_of_order")?,
+        malformed: values.number("data_generator.faults.malformed")?,
+        nulls: values.number("data_generator.faults.nulls")?,
+        future: values.number("data_generator.faults.future")?,
+        hot_keys: values.number("data_generator.faults.hot_keys")?,
+        added_fields: values.number("data_generator.faults.added_fields")?,
+        missing_fields: values.number("data_generator.faults.missing_fields")?,
+        clock_skew: values.number("data_generator.faults.clock_skew")?,
+        bursts: values.number("data_generator.faults.bursts")?,
+        stalls: values.number("data_generator.faults.stalls")?,
     })
 }
 

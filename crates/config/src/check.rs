@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::error::Problem;
+use crate::file::DeclaredStream;
 use crate::key::Key;
 use crate::kind;
 use crate::origin::Origin;
@@ -79,6 +80,11 @@ impl<'a> Checker<'a> {
         Ok(Duration::from_millis(self.whole(path)?))
     }
 
+    pub(crate) fn span(&self, path: &'static str) -> Result<Duration, Problem> {
+        let text = self.text(path)?;
+        kind::span(&text).ok_or_else(|| self.problem(path, "is not a length of time".to_owned()))
+    }
+
     pub(crate) fn address(&self, path: &'static str) -> Result<IpAddr, Problem> {
         let text = self.text(path)?;
         text.parse()
@@ -107,6 +113,11 @@ impl<'a> Checker<'a> {
             }
             _ => folder,
         })
+    }
+
+    /// The streams that the operator declares.
+    pub(crate) fn streams(&self) -> &'a [DeclaredStream] {
+        self.raw.streams()
     }
 
     pub(crate) fn is_set(&self, path: &'static str) -> bool {

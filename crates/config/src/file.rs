@@ -1,5 +1,7 @@
 //! `config.yml` as a flat list of keys and texts, each with its place.
 
+mod streams;
+
 use std::fmt;
 use std::path::Path;
 
@@ -13,6 +15,8 @@ use crate::kind::Kind;
 use crate::origin::Origin;
 use crate::raw::{Entry, Layer};
 use crate::snippet::Snippet;
+
+pub(crate) use self::streams::DeclaredStream;
 
 /// What YAML can hold, as far as settings need it.
 enum Node {
@@ -140,6 +144,10 @@ impl Reader<'_> {
                 continue;
             }
             seen.push((&name.value, name.referenced.line()));
+            if path == crate::streams::PATH {
+                self.streams(node);
+                continue;
+            }
             match Key::of_path(&path) {
                 Some(key) => self.setting(key, name, node),
                 None if Key::is_section(&path) => match &node.value {
@@ -169,7 +177,7 @@ impl Reader<'_> {
         let path = key.path;
         let text = match &node.value {
             Node::Text(text) => text.clone(),
-            Node::Number(understood) => self.number(node.referenced, understood),
+            Node::Number(understood) => self.written(node.referenced, understood),
             Node::List(items) if key.kind == Kind::Servers => match self.joined(items) {
                 Some(text) => text,
                 None => return self.refuse(node, format!("`{path}` takes {}", key.kind), key),
@@ -207,7 +215,7 @@ impl Reader<'_> {
     }
 
     /// A number as it was written, so that `1.50` stays `1.50`; through an alias, as it was understood.
-    fn number(&self, location: Location, understood: &str) -> String {
+    fn written(&self, location: Location, understood: &str) -> String {
         let span = location.span();
         let written = || {
             let from = usize::try_from(span.byte_offset()?).ok()?;
@@ -256,6 +264,15 @@ fn listed(section: &str) -> String {
 
 /// What is wrong with a key that does not exist, with the one that was probably meant.
 pub(crate) fn unknown(origin: Origin, path: &str) -> Problem {
+    let streams = crate::streams::PATH;
+    if path == streams
+        || path
+            .strip_prefix(streams)
+            .is_some_and(|rest| rest.starts_with('.'))
+    {
+        let message = format!("`{path}` cannot be set here");
+        return Problem::new(origin, message).help("declare streams in config.yml");
+    }
     let section = path.rsplit_once('.').map_or("", |(section, _)| section);
     let section = if Key::is_section(section) { section } else { "" };
     let place = match section {

@@ -2,6 +2,7 @@
 
 use crate::keys::KEYS;
 use crate::kind::Kind;
+use crate::streams;
 use crate::suggestion::nearest;
 
 /// One setting.
@@ -67,25 +68,23 @@ impl Key {
         })
     }
 
+    /// The names of all settings, and of the list that is none: it stands in `config.yml` alone.
+    fn paths() -> impl Iterator<Item = &'static str> {
+        KEYS.iter().map(|key| key.path).chain([streams::PATH])
+    }
+
     /// Whether some setting lies in the section of this name.
     pub(crate) fn is_section(path: &str) -> bool {
-        KEYS.iter().any(|key| {
-            key.path
-                .strip_prefix(path)
-                .is_some_and(|rest| rest.starts_with('.'))
-        })
+        Self::paths().any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// What may stand in a section, or at the top for the empty name: settings and sections.
     pub(crate) fn members(section: &str) -> Vec<&'static str> {
         let mut names: Vec<&str> = Vec::new();
-        for key in KEYS {
+        for path in Self::paths() {
             let rest = match section {
-                "" => Some(key.path),
-                _ => key
-                    .path
-                    .strip_prefix(section)
-                    .and_then(|rest| rest.strip_prefix('.')),
+                "" => Some(path),
+                _ => path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')),
             };
             let name = rest.and_then(|rest| rest.split('.').next());
             if let Some(name) = name.filter(|name| !names.contains(name)) {

@@ -26,6 +26,9 @@ const RATE: Kind = Kind::Number {
     max: 10_000_000.0,
 };
 const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0 };
+/// Outside bursts something must be left.
+const BURSTS: Kind = Kind::Number { min: 0.0, max: 0.05 };
+const STALLS: Kind = Kind::Number { min: 0.0, max: 0.5 };
 const MILLISECONDS: Kind = Kind::Whole {
     min: 1,
     max: 86_400_000,
@@ -173,6 +176,18 @@ pub const KEYS: &[Key] = &[
         "where the generator's clock starts",
     ),
     key(
+        "data_generator.backfill",
+        Kind::Span,
+        Some("0s"),
+        "the generator's clock starts by so much earlier, such as 7d, and catches up as fast as it goes",
+    ),
+    key(
+        "data_generator.curve",
+        Kind::OneOf(&["weekly", "flat"]),
+        Some("weekly"),
+        "whether there are more page views by day than by night (weekly) or always as many (flat)",
+    ),
+    key(
         "data_generator.speed",
         Kind::Number {
             min: 0.001,
@@ -191,13 +206,79 @@ pub const KEYS: &[Key] = &[
         "data_generator.faults.duplicates",
         SHARE,
         Some("0"),
-        "share of events that are sent twice",
+        "share of events that are sent again shortly after",
+    ),
+    key(
+        "data_generator.faults.far_duplicates",
+        SHARE,
+        Some("0"),
+        "share of events that are sent again when the watermark has passed, as their user or device comes back",
+    ),
+    key(
+        "data_generator.faults.late",
+        SHARE,
+        Some("0"),
+        "share of events that one follows whose time the watermark has passed",
+    ),
+    key(
+        "data_generator.faults.out_of_order",
+        SHARE,
+        Some("0"),
+        "share of events that are sent after later ones, within the watermark",
     ),
     key(
         "data_generator.faults.malformed",
         SHARE,
         Some("0"),
         "share of events that are broken on purpose",
+    ),
+    key(
+        "data_generator.faults.nulls",
+        SHARE,
+        Some("0"),
+        "share of events with a null",
+    ),
+    key(
+        "data_generator.faults.future",
+        SHARE,
+        Some("0"),
+        "share of events whose time is far ahead",
+    ),
+    key(
+        "data_generator.faults.hot_keys",
+        SHARE,
+        Some("0"),
+        "share of events that are keyed by one hot key",
+    ),
+    key(
+        "data_generator.faults.added_fields",
+        SHARE,
+        Some("0"),
+        "share of events with a field that no table has",
+    ),
+    key(
+        "data_generator.faults.missing_fields",
+        SHARE,
+        Some("0"),
+        "share of events without one of their fields",
+    ),
+    key(
+        "data_generator.faults.clock_skew",
+        SHARE,
+        Some("0"),
+        "share of users and devices whose clocks are wrong, within the watermark",
+    ),
+    key(
+        "data_generator.faults.bursts",
+        BURSTS,
+        Some("0"),
+        "share of time in which events come ten times as fast",
+    ),
+    key(
+        "data_generator.faults.stalls",
+        STALLS,
+        Some("0"),
+        "share of time in which nothing is sent",
     ),
     key(
         "data_generator.bootstrap_servers",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -42,6 +43,10 @@ pub enum Kind {
     Memory,
     /// `now`, or a point in time such as `2025-06-01T12:00:00Z`.
     Instant,
+    /// A length of time with its unit: `90s`, `7d`.
+    Span,
+    /// One of some words.
+    OneOf(&'static [&'static str]),
 }
 
 /// The least memory of a worker: below it one batch of records does not fit.
@@ -64,6 +69,11 @@ impl fmt::Display for Kind {
             Self::Number { min, max } => write!(f, "a number from {min} to {max}"),
             Self::Memory => write!(f, "memory with its unit, 64m or more, such as 512m or 2g"),
             Self::Instant => write!(f, "`now` or a time such as 2025-06-01T12:00:00Z"),
+            Self::Span => write!(f, "a length of time with its unit, such as 90s, 15m, 12h or 7d"),
+            Self::OneOf(words) => match words.split_last() {
+                Some((last, first)) if !first.is_empty() => write!(f, "{} or {last}", first.join(", ")),
+                _ => write!(f, "{}", words.join("")),
+            },
         }
     }
 }
@@ -91,6 +101,8 @@ impl Kind {
             Self::Number { min, max } => text.parse::<f64>().is_ok_and(|n| (min..=max).contains(&n)),
             Self::Memory => memory(text).is_some_and(|bytes| bytes >= LEAST_MEMORY),
             Self::Instant => text == "now" || text.parse::<Timestamp>().is_ok(),
+            Self::Span => span(text).is_some(),
+            Self::OneOf(words) => words.contains(&text),
         }
     }
 }
@@ -116,6 +128,26 @@ pub(crate) fn memory(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// Longer ones are mistakes: 10 years.
+const LONGEST_SPAN: Duration = Duration::from_secs(3_650 * 86_400);
+
+/// The length of `500ms`, `90s`, `15m`, `12h`, `7d`; none of what isn't one.
+#[must_use]
+pub fn span(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let ms = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let span = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(ms)?);
+    (span <= LONGEST_SPAN).then_some(span)
 }
 
 /// The servers of a list, each of the form `host:port`.

@@ -38,13 +38,14 @@ mod schema;
 mod settings;
 mod show;
 mod snippet;
+mod streams;
 mod suggestion;
 
 pub use error::{ConfigError, Problem};
 pub use folders::Folders;
 pub use key::Key;
 pub use keys::KEYS;
-pub use kind::Kind;
+pub use kind::{Kind, span};
 pub use layers::Sources;
 pub use loaded::{Loaded, Value, load};
 pub use machine::Machine;
@@ -52,7 +53,8 @@ pub use origin::Origin;
 pub use raw::Flag;
 pub use render::{Rendered, render};
 pub use schema::schema;
-pub use settings::{Broker, Etl, Generator, Kafka, Settings, Sql, Topics, Ui};
+pub use settings::{Broker, Curve, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
+pub use streams::{Field, FieldKind, Stream, StreamFormat};
 
 #[cfg(test)]
 mod golden;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::file::unknown;
+use crate::file::{DeclaredStream, unknown};
 use crate::key::Key;
 use crate::keys::KEYS;
 use crate::origin::Origin;
@@ -35,6 +35,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) entries: Vec<Entry>,
+    pub(crate) streams: Vec<DeclaredStream>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) notes: Vec<String>,
 }
@@ -45,6 +46,7 @@ pub(crate) struct Raw {
     entries: BTreeMap<&'static str, Entry>,
     /// What `config.yml` says and a higher layer has hidden.
     hidden: BTreeMap<&'static str, Entry>,
+    streams: Vec<DeclaredStream>,
     problems: Vec<Problem>,
     notes: Vec<String>,
 }
@@ -53,6 +55,7 @@ impl Raw {
     /// Lays one more layer over those below it.
     pub(crate) fn lay(&mut self, layer: Layer) {
         self.problems.extend(layer.problems);
+        self.streams.extend(layer.streams);
         self.notes.extend(layer.notes);
         for entry in layer.entries {
             let path = entry.key.path;
@@ -67,6 +70,11 @@ impl Raw {
     pub(crate) fn get(&self, path: &'static str) -> Option<&Entry> {
         debug_assert!(Key::of_path(path).is_some(), "{path} is not declared");
         self.entries.get(path)
+    }
+
+    /// The streams that the operator declares.
+    pub(crate) fn streams(&self) -> &[DeclaredStream] {
+        &self.streams
     }
 
     /// What was wrong in the layers themselves.

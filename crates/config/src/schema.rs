@@ -1,11 +1,12 @@
 //! The list of settings as a JSON Schema, so that editors complete and check `config.yml`.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 
 use crate::key::Key;
 use crate::keys::KEYS;
 use crate::kind::Kind;
+use crate::streams::StreamFormat;
 
 /// The JSON Schema (draft 7, which all editors read) of `config.yml`.
 #[must_use]
@@ -65,8 +66,84 @@ impl Serialize for Members<'_> {
                 }
             }
         }
+        if section.is_empty() {
+            map.serialize_entry("generator", &streams())?;
+        }
         map.end()
     }
+}
+
+/// The section `generator`, which holds no settings but the streams that the operator declares.
+fn streams() -> Value {
+    let text = |about: &str| json!({"type": "string", "description": about});
+    let number = |least: f64, about: &str| json!({"type": "number", "minimum": least, "description": about});
+    let kind = |name: &str, members: Value, required: &[&str]| {
+        let mut properties = members;
+        properties["kind"] = json!({"const": name});
+        let required: Vec<&str> = std::iter::once("kind").chain(required.iter().copied()).collect();
+        json!({"type": "object", "additionalProperties": false, "properties": properties, "required": required})
+    };
+    let words = json!({"type": "array", "items": {"type": "string"}, "minItems": 1});
+    let weights = json!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0}});
+    let fields = json!([
+        kind(
+            "id",
+            json!({
+                "count": {"type": "integer", "minimum": 1, "description": "one of so many; without it each is another"},
+                "prefix": text("what stands before its number"),
+            }),
+            &[]
+        ),
+        kind(
+            "choice",
+            json!({"of": {"anyOf": [words, weights], "description": "words, or words with weights"}}),
+            &["of"]
+        ),
+        kind(
+            "number",
+            json!({
+                "min": {"type": "number"},
+                "max": {"type": "number"},
+                "digits": {"type": "integer", "minimum": 0, "maximum": 9, "description": "behind the point"},
+                "drift": {"type": "string", "description": "how long it takes from one end to the other, such as 1h"},
+            }),
+            &["min", "max"]
+        ),
+        kind(
+            "text",
+            json!({"pattern": text("a regular expression that it matches")}),
+            &["pattern"]
+        ),
+        kind(
+            "reference",
+            json!({"to": text("a field of another stream, such as clickstream.user_id")}),
+            &["to"]
+        ),
+        kind("timestamp", json!({}), &[]),
+    ]);
+    let stream = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["fields"],
+        "properties": {
+            "topic": text("its topic; its name if not set"),
+            "per_second": number(0.0, "events a second of the generator's clock; 10 if not set"),
+            "format": {"enum": StreamFormat::NAMES},
+            "key": text("the field that is the record's key"),
+            "fields": {"type": "object", "additionalProperties": {"oneOf": fields}},
+        },
+    });
+    json!({
+        "type": ["object", "null"],
+        "additionalProperties": false,
+        "properties": {
+            "streams": {
+                "type": ["object", "null"],
+                "description": "streams of your own, by their names",
+                "additionalProperties": stream,
+            },
+        },
+    })
 }
 
 impl Serialize for Key {
@@ -86,8 +163,9 @@ impl Serialize for Key {
             }
             Kind::Servers => {
                 map.serialize_entry("type", &["string", "array"])?;
-                map.serialize_entry("items", &serde_json::json!({"type": "string"}))?;
+                map.serialize_entry("items", &json!({"type": "string"}))?;
             }
+            Kind::OneOf(words) => map.serialize_entry("enum", words)?,
             _ => {
                 map.serialize_entry("type", "string")?;
                 match pattern(self.kind) {
@@ -118,6 +196,7 @@ fn pattern(kind: Kind) -> Option<&'static str> {
         Kind::ClusterId => Some("^[A-Za-z0-9_-]{1,64}$"),
         Kind::Memory => Some("^[0-9]+ *([kK]|[mM]|[gG]|[tT])[bB]?$"),
         Kind::Folder => Some("^[^~$]"),
+        Kind::Span => Some("^[0-9]+ *(ms|s|m|h|d)$"),
         Kind::Master => Some("^(spark://|k8s://|local|yarn)"),
         _ => None,
     }

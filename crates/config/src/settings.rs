@@ -9,6 +9,7 @@ use crate::error::ConfigError;
 use crate::folders::Folders;
 use crate::layers::Sources;
 use crate::machine::Machine;
+use crate::streams::Stream;
 
 /// Everything that can be set, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,14 +80,58 @@ pub struct Generator {
     pub seed: u64,
     /// Where its clock starts; `None` for now.
     pub start: Option<Timestamp>,
+    /// Its clock starts by so much earlier.
+    pub backfill: Duration,
+    /// Whether the rate changes with the hour of the week.
+    pub curve: Curve,
     /// Seconds of its clock in a real second.
     pub speed: f64,
     /// Threads that make events.
     pub threads: usize,
-    /// Share of events that are sent twice.
+    /// Faults to inject.
+    pub faults: Faults,
+    /// Streams that the operator declares.
+    pub streams: Vec<Stream>,
+}
+
+/// How the rate of what people do changes with the hour of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Curve {
+    /// As people are busy.
+    Weekly,
+    /// Not at all.
+    Flat,
+}
+
+/// Shares of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Faults {
+    /// Share of events that are sent again shortly after.
     pub duplicates: f64,
+    /// Share of events that are sent again when the watermark has passed, as their user or device comes back.
+    pub far_duplicates: f64,
+    /// Share of events that one follows whose time the watermark has passed.
+    pub late: f64,
+    /// Share of events that are sent after later ones, within the watermark.
+    pub out_of_order: f64,
     /// Share of events that are broken on purpose.
     pub malformed: f64,
+    /// Share of events with a null.
+    pub nulls: f64,
+    /// Share of events whose time is far ahead.
+    pub future: f64,
+    /// Share of events that are keyed by one hot key.
+    pub hot_keys: f64,
+    /// Share of events with a field that no table has.
+    pub added_fields: f64,
+    /// Share of events without one of their fields.
+    pub missing_fields: f64,
+    /// Share of users and devices whose clocks are wrong, within the watermark.
+    pub clock_skew: f64,
+    /// Share of time in which events come ten times as fast.
+    pub bursts: f64,
+    /// Share of time in which nothing is sent.
+    pub stalls: f64,
 }
 
 /// The ETL.

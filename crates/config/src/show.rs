@@ -15,6 +15,8 @@ impl Key {
                 | Kind::Number { .. }
                 | Kind::Port
                 | Kind::Instant
+                | Kind::Span
+                | Kind::OneOf(_)
                 | Kind::Memory
                 | Kind::Address
         );
@@ -60,6 +62,14 @@ impl Loaded {
                 }
                 _ => text.push_str(&format!("{line}\n")),
             }
+        }
+        if !self.settings.generator.streams.is_empty() {
+            text.push_str("generator:\n  streams:\n");
+            self.settings
+                .generator
+                .streams
+                .iter()
+                .for_each(|stream| text.push_str(&stream.yaml()));
         }
         text
     }

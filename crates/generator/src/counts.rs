@@ -4,77 +4,67 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Kind;
+use crate::kind::{Kind, Verdict};
 
-/// Records of a topic by kind.
+/// Records of a topic by kind; kinds that didn't come are not among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Counts {
-    /// Events, each sent for the first time.
-    pub events: u64,
-    /// Events sent again, byte for byte.
-    pub duplicates: u64,
-    /// Malformed records, by kind.
-    pub malformed: BTreeMap<MalformedKind, u64>,
+    kinds: BTreeMap<Kind, u64>,
 }
 
 impl Counts {
     /// All records.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.events + self.duplicates + self.malformed_records()
+        self.kinds.values().sum()
     }
 
-    /// Malformed records of all kinds.
+    /// Records of a kind.
     #[must_use]
-    pub fn malformed_records(&self) -> u64 {
-        self.malformed.values().sum()
+    pub fn of(&self, kind: Kind) -> u64 {
+        self.kinds.get(&kind).copied().unwrap_or(0)
     }
 
-    pub(crate) fn add(&mut self, kind: Kind) {
-        match kind {
-            Kind::Event => self.events += 1,
-            Kind::Duplicate => self.duplicates += 1,
-            Kind::Malformed(kind) => *self.malformed.entry(kind).or_default() += 1,
+    /// Records that must get this verdict.
+    #[must_use]
+    pub fn expected(&self, verdict: Verdict) -> u64 {
+        self.iter()
+            .filter(|(kind, _)| kind.verdict() == verdict)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Records with an injected fault.
+    #[must_use]
+    pub fn faulty(&self) -> u64 {
+        self.iter()
+            .filter(|(kind, _)| !kind.is_plain())
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Kinds and their counts, in the order of the kinds.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, u64)> {
+        self.kinds.iter().map(|(kind, count)| (*kind, *count))
+    }
+
+    /// Counts so many more of a kind.
+    pub fn add(&mut self, kind: Kind, count: u64) {
+        if count > 0 {
+            *self.kinds.entry(kind).or_default() += count;
         }
+    }
+
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        other.iter().for_each(|(kind, count)| self.add(kind, count));
     }
 }
 
-/// How a record is broken. Each is malformed for any reader that keeps to the table's declaration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MalformedKind {
-    /// An event whose JSON ends too early.
-    Truncated,
-    /// A typed member holds something of another type.
-    WrongType,
-    /// Text that isn't JSON.
-    NotJson,
-    /// The event time is missing.
-    MissingTime,
-    /// The id of event or device is missing.
-    MissingKey,
-    /// The event time isn't one.
-    BadTime,
-}
-
-impl MalformedKind {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Truncated,
-        Self::WrongType,
-        Self::NotJson,
-        Self::MissingTime,
-        Self::MissingKey,
-        Self::BadTime,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Truncated => "truncated",
-            Self::WrongType => "wrong_type",
-            Self::NotJson => "not_json",
-            Self::MissingTime => "missing_time",
-            Self::MissingKey => "missing_key",
-            Self::BadTime => "bad_time",
-        }
+impl FromIterator<(Kind, u64)> for Counts {
+    fn from_iter<T: IntoIterator<Item = (Kind, u64)>>(counts: T) -> Self {
+        let mut sum = Self::default();
+        counts.into_iter().for_each(|(kind, count)| sum.add(kind, count));
+        sum
     }
 }

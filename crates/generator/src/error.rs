@@ -42,15 +42,29 @@ pub enum GeneratorError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The truth log is of a newer version.
-    #[error("{} was written by a newer minicluster (format {found}, this one reads {known}): use that one; or {AFRESH}", .path.display())]
-    Newer {
+    /// The truth log is of another version.
+    #[error("{} has format {found}, this minicluster reads {known}: use the one that wrote it, `minicluster clean --all`; or {AFRESH}", .path.display())]
+    OtherFormat {
         /// The file.
         path: PathBuf,
         /// Its format.
         found: u32,
-        /// The newest format that is known here.
+        /// The format that is known here.
         known: u32,
+    },
+    /// A topic was deleted and made anew while the generator ran.
+    #[error("topic `{topic}` was made anew: what it holds is counted from zero")]
+    Recreated {
+        /// The topic.
+        topic: String,
+    },
+    /// The file to write to, or to replay, can't be used.
+    #[error("{what}: {error}")]
+    File {
+        /// What was tried with which file.
+        what: String,
+        /// Why it failed.
+        error: io::Error,
     },
     /// The end of a topic can't be read, so that it isn't known what a killed run had sent.
     #[error("what the last run sent to `{topic}` can't be counted: {error}. The counts are in {}: {AFRESH}", .log.display())]
@@ -71,6 +85,9 @@ pub enum GeneratorError {
     /// The system gave no random number.
     #[error("the system gave no random number: {0}")]
     Random(getrandom::Error),
+    /// A thread that makes events ended early.
+    #[error("a thread that makes events failed; its message is above")]
+    Maker,
     /// A task ended early.
     #[error("a task of the generator failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -81,6 +98,7 @@ impl GeneratorError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Client(error) => error.is_retriable(),
+            Self::Recreated { .. } => true,
             Self::Produce(ProduceError::TimedOut { .. } | ProduceError::Fatal { .. }) => true,
             Self::Produce(ProduceError::Client(error)) => error.is_retriable(),
             Self::Unresolved { error, .. } => match &**error {

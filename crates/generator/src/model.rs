@@ -7,6 +7,7 @@
 
 mod clickstream;
 mod curve;
+mod declared;
 mod fleet;
 mod noise;
 mod row;
@@ -15,10 +16,12 @@ mod schema;
 use std::sync::Arc;
 
 pub use self::curve::Curve;
+pub use self::declared::{Declaration, DeclaredField, DeclaredKind};
 pub(crate) use self::row::{Row, Value};
 pub(crate) use self::schema::{Field, FieldKind, Schema};
 use self::{
     clickstream::{Site, SiteLane},
+    declared::{Declared, DeclaredLane},
     fleet::{Fleet, FleetLane},
 };
 use crate::{random::mix, settings::StreamKind};
@@ -62,6 +65,8 @@ pub(crate) enum Model {
     Clickstream(Arc<Site>),
     /// Readings of devices.
     Iot(Arc<Fleet>),
+    /// What the operator declares.
+    Declared(Arc<Declared>),
 }
 
 impl Model {
@@ -72,11 +77,17 @@ impl Model {
         }
     }
 
+    /// A stream that the operator declares.
+    pub(crate) fn declared(declaration: &Declaration, scope: Scope) -> Self {
+        Self::Declared(Arc::new(Declared::new(declaration, scope)))
+    }
+
     /// The fields of its events.
     pub(crate) fn schema(&self) -> Schema {
         match self {
             Self::Clickstream(_) => clickstream::schema(),
             Self::Iot(_) => fleet::schema(),
+            Self::Declared(declared) => declared.schema(),
         }
     }
 
@@ -85,6 +96,7 @@ impl Model {
         match self {
             Self::Clickstream(site) => Lane::Clickstream(SiteLane::new(Arc::clone(site), lane)),
             Self::Iot(fleet) => Lane::Iot(FleetLane::new(Arc::clone(fleet), lane)),
+            Self::Declared(declared) => Lane::Declared(DeclaredLane::new(Arc::clone(declared), lane)),
         }
     }
 }
@@ -94,6 +106,7 @@ impl Model {
 pub(crate) enum Lane {
     Clickstream(SiteLane),
     Iot(FleetLane),
+    Declared(DeclaredLane),
 }
 
 impl Lane {
@@ -102,6 +115,7 @@ impl Lane {
         match self {
             Self::Clickstream(lane) => lane.next_at_us(),
             Self::Iot(lane) => lane.next_at_us(),
+            Self::Declared(lane) => lane.next_at_us(),
         }
     }
 
@@ -111,6 +125,7 @@ impl Lane {
         match self {
             Self::Clickstream(lane) => lane.make(row),
             Self::Iot(lane) => lane.make(row),
+            Self::Declared(lane) => lane.make(row),
         }
     }
 }

@@ -6,9 +6,7 @@ use rand_pcg::Lcg128Xsl64;
 /// What a number is for. Each purpose has its own row of numbers, so that a new use changes no other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
-    Kind = 1,
-    Content = 2,
-    Visitor = 3,
+    /// A device, in all runs.
     Device = 4,
     /// A lane of a stream, in one run.
     Lane = 5,
@@ -18,6 +16,8 @@ pub(crate) enum Purpose {
     Site = 7,
     /// How well a site is reached by radio, in all runs.
     Reception = 8,
+    /// The faults of a lane, in one run.
+    Fault = 9,
 }
 
 /// Numbers for one thing: a lane, a user, a device.

@@ -5,7 +5,8 @@ use record::{Offset, PartitionIndex, Record};
 
 use crate::{
     counts::Counts,
-    event::{KIND_HEADER, Kind, RUN_HEADER, SEQUENCE_HEADER},
+    headers::{KIND_HEADER, RUN_HEADER, SEQUENCE_HEADER},
+    kind::Kind,
     truth_log::TopicState,
 };
 
@@ -52,7 +53,7 @@ pub(crate) async fn count_tail(
                 if (from..=fence).contains(&record.offset.0)
                     && let Some(kind) = uncounted(&record, state)
                 {
-                    counts.add(kind);
+                    counts.add(kind, 1);
                 }
             }
         }

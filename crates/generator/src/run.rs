@@ -1,15 +1,16 @@
-//! Runs of the generator: one after the other, until it is told to stop.
+//! Runs of the generator against brokers: one after the other, until it is told to stop.
 
 use std::{
     collections::BTreeMap,
     future::Future,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use client::{Client, Isolation, OffsetSpec, Producer, ProducerOptions, TopicMetadata};
+use client::{Client, Producer, ProducerOptions, TopicMetadata};
 use futures::{FutureExt, future::Shared};
-use record::{PartitionIndex, ProducerEpoch, ProducerId};
+use record::{ProducerEpoch, ProducerId, TopicId};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -18,29 +19,40 @@ use tokio::{
 
 use crate::{
     GeneratorError, Progress, Settings, StreamSettings, Summary,
-    clock::Clock,
-    plan::Plan,
-    progress::Meter,
-    resolve,
+    feed::{Feed, Replay},
+    pace::Pace,
+    progress::Meters,
     sender::Sender,
+    settle::{Settled, begin_run, settle},
+    stream::Beginning,
     tally::Tally,
-    truth_log::{Done, Entry, Run, TruthLog},
+    truth_log::TruthLog,
 };
 
 /// How long topics and brokers may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Before a run that failed is followed by the next.
 const PAUSE: Duration = Duration::from_secs(1);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
-/// Records on their way between sending and counting; the producer's buffer is the tighter bound.
-const UNDERWAY: usize = 100_000;
-/// Who takes over a producer id jumps ahead by so many epochs, past those that its owner may have begun.
-const EPOCH_STEP: i16 = 100;
+/// Between two looks whether the topics are still the same ones.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Windows on their way between sending and counting; the producer's buffer is the tighter bound.
+const UNDERWAY: usize = 64;
 /// How long a graceful stop waits for acknowledgements; what is open then is settled at the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Generates until `shutdown` completes; then flushes, counts and ends. `progress` is called when sending
-/// begins, with all that earlier runs left open settled, and each second from then on.
+/// A cluster to send to.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// Where it is.
+    pub options: client::Options,
+    /// The folder of the truth log: one for each cluster.
+    pub folder: PathBuf,
+}
+
+/// Generates until `shutdown` completes or the settings' end is reached; then flushes, counts and ends.
+/// `progress` is called when sending begins, with all that earlier runs left open settled, and each second
+/// from then on.
 ///
 /// Brokers that are away are waited for, with what a run sent settled before the next begins: the counts
 /// stay true.
@@ -50,41 +62,57 @@ const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// can't be reached at the start.
 pub async fn run(
     settings: Settings,
-    options: client::Options,
+    kafka: Kafka,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    progress: impl FnMut(&Progress) + Send,
+) -> Result<Summary, GeneratorError> {
+    let streams = settings.check()?;
+    run_feed(settings, Feed::Streams(streams), kafka, shutdown, progress).await
+}
+
+/// Sends the lines of a file to its topic, by the times that stand in them; else as [`run`].
+///
+/// # Errors
+/// As [`run`], and where the file can't be read.
+pub async fn replay(
+    settings: Settings,
+    replay: Replay,
+    kafka: Kafka,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    progress: impl FnMut(&Progress) + Send,
+) -> Result<Summary, GeneratorError> {
+    settings.check()?;
+    run_feed(settings, Feed::File(replay), kafka, shutdown, progress).await
+}
+
+async fn run_feed(
+    settings: Settings,
+    feed: Feed,
+    kafka: Kafka,
     shutdown: impl Future<Output = ()> + Send + 'static,
     mut progress: impl FnMut(&Progress) + Send,
 ) -> Result<Summary, GeneratorError> {
-    settings.check()?;
-    let log = Arc::new(Mutex::new(TruthLog::open(&settings.folder)?));
-    let streams: Vec<StreamSettings> = settings
-        .streams
-        .iter()
-        .filter(|stream| stream.per_second > 0.0)
-        .cloned()
-        .collect();
-    let meters = streams
-        .iter()
-        .map(|stream| (stream.topic.clone(), Arc::default()))
-        .collect();
+    let log = Arc::new(Mutex::new(TruthLog::open(&kafka.folder)?));
     let generator = Generator {
+        meters: Arc::new(Meters::new(feed.topics().into_iter())),
         settings,
-        options,
-        streams,
+        feed,
+        options: kafka.options,
         log,
-        meters,
         began: Instant::now(),
     };
     let stop: Stop = shutdown.boxed().shared();
-    let mut errors = Errors::default();
+    let mut standing = Standing::default();
     loop {
-        match generator.one_run(&stop, &mut errors, &mut progress).await {
-            Ok(()) => return Ok(generator.progress(&errors)),
-            Err(error) if errors.may_pass(&error, &generator) => {
+        match generator.one_run(&stop, &mut standing, &mut progress).await {
+            Ok(()) => return Ok(generator.progress(&standing)),
+            Err(error) if standing.may_pass(&error, &generator) => {
                 tracing::warn!(%error, "the run was interrupted; the next settles what it sent");
-                errors.count += 1;
-                errors.last = Some(error.to_string());
+                standing.errors += 1;
+                standing.last_error = Some(error.to_string());
+                generator.meters.forget_underway();
                 tokio::select! {
-                    () = stop.clone() => return Ok(generator.progress(&errors)),
+                    () = stop.clone() => return Ok(generator.progress(&standing)),
                     () = sleep(PAUSE) => {}
                 }
             }
@@ -95,27 +123,32 @@ pub async fn run(
 
 type Stop = Shared<futures::future::BoxFuture<'static, ()>>;
 
-impl Errors {
+/// Where the runs stand, for progress.
+#[derive(Debug, Default)]
+struct Standing {
+    /// Whether a run got as far as sending: from then on, errors that pass are waited out.
+    started: bool,
+    errors: u64,
+    last_error: Option<String>,
+    producer: Option<Arc<Producer>>,
+    /// Where the clock of the events began.
+    start_us: Option<i64>,
+    clock: Option<watch::Receiver<i64>>,
+}
+
+impl Standing {
     /// Brokers that are just starting get some time; those that were there once, any.
     fn may_pass(&self, error: &GeneratorError, generator: &Generator) -> bool {
         error.is_passing() && (self.started || generator.began.elapsed() < PATIENCE)
     }
 }
 
-#[derive(Debug, Default)]
-struct Errors {
-    /// Whether a run got as far as sending: from then on, errors that pass are waited out.
-    started: bool,
-    count: u64,
-    last: Option<String>,
-}
-
 struct Generator {
     settings: Settings,
+    feed: Feed,
     options: client::Options,
-    streams: Vec<StreamSettings>,
     log: Arc<Mutex<TruthLog>>,
-    meters: BTreeMap<String, Arc<Meter>>,
+    meters: Arc<Meters>,
     began: Instant,
 }
 
@@ -123,24 +156,30 @@ impl Generator {
     async fn one_run(
         &self,
         stop: &Stop,
-        errors: &mut Errors,
+        standing: &mut Standing,
         progress: &mut (impl FnMut(&Progress) + Send),
     ) -> Result<(), GeneratorError> {
         let (told, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut watchers) = (JoinSet::new(), JoinSet::new());
         let mut ending = Box::pin(stop.clone().fuse());
         let producer = tokio::select! {
-            started = self.start(&mut tasks, &stopped) => started?,
+            started = self.start(&mut tasks, &mut watchers, &stopped, standing) => started?,
             () = &mut ending => return Ok(()),
         };
-        errors.started = true;
+        standing.started = true;
+        standing.producer = Some(Arc::clone(&producer));
         let mut tick = interval(PROGRESS_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = &mut ending => break,
-                _ = tick.tick() => progress(&self.progress(errors)),
-                Some(ended) = tasks.join_next() => ended??,
+                _ = tick.tick() => progress(&self.progress(standing)),
+                ended = tasks.join_next() => match ended {
+                    Some(ended) => ended??,
+                    // All is sent and counted.
+                    None => break,
+                },
+                Some(ended) = watchers.join_next() => ended??,
             }
         }
         told.send_replace(true);
@@ -163,172 +202,83 @@ impl Generator {
     async fn start(
         &self,
         tasks: &mut JoinSet<Result<(), GeneratorError>>,
+        watchers: &mut JoinSet<Result<(), GeneratorError>>,
         stopped: &watch::Receiver<bool>,
+        standing: &mut Standing,
     ) -> Result<Arc<Producer>, GeneratorError> {
         let client = Client::connect(self.options.clone()).await?;
-        let mut topics = Vec::new();
-        for stream in &self.streams {
-            let topic = client.await_topic(&stream.topic, PATIENCE).await?;
+        let mut topics: Vec<TopicMetadata> = Vec::new();
+        for topic in self.feed.topics() {
+            let topic = client.await_topic(&topic, PATIENCE).await?;
             self.forget_recreated(&topic);
-            topics.push((stream, topic));
+            topics.push(topic);
         }
-        let run = self.begin_run(&client).await?;
-        let start_ms = self.start_ms();
-        let identity = (ProducerId(run.producer_id), ProducerEpoch(run.producer_epoch));
-        let producer = Arc::new(Producer::new(
-            &client,
-            ProducerOptions {
-                identity: Some(identity),
-                linger: Duration::from_millis(20),
-                batch_bytes: 64 << 10,
-                ..ProducerOptions::default()
-            },
-        )?);
-        let mut settled = Vec::new();
-        for (stream, topic) in topics {
-            let mut sender = self.sender(stream, &run, start_ms, &producer);
-            let done = self.settle(&client, &topic, &mut sender).await?;
-            let (log, meter) = (Arc::clone(&self.log), Arc::clone(&sender.meter));
-            let tally = Tally { done, log, meter };
-            tally.log()?;
-            settled.push((sender, tally));
-        }
-        for (sender, tally) in settled {
-            let first = tally.done.to;
-            let (underway, arriving) = mpsc::channel(UNDERWAY);
-            tasks.spawn(sender.run(first, self.settings.threads, stopped.clone(), underway));
-            tasks.spawn(tally.run(arriving));
-        }
+        let asked_us = self.settings.start_us(jiff::Timestamp::now());
+        let run = begin_run(&client, &self.log).await?;
+        let beginning = Beginning {
+            run: run.number,
+            start_us: self.not_before_earlier_runs(asked_us),
+        };
+        let of_stream =
+            |stream: &StreamSettings, count| crate::stream::fences(&self.settings, stream, beginning, count);
+        let Settled { done, start_us } =
+            settle(&client, &self.log, &run, &topics, beginning, |index, count| {
+                self.feed.fences(index, beginning, count, of_stream)
+            })
+            .await?;
+        let beginning = Beginning {
+            start_us,
+            ..beginning
+        };
+        let identity = (ProducerId(run.identity.id), ProducerEpoch(run.identity.epoch));
+        let producer = Arc::new(Producer::new(&client, producer_options(identity))?);
+        let tally = Tally {
+            done,
+            log: Arc::clone(&self.log),
+            meters: Arc::clone(&self.meters),
+        };
+        tally.log_all()?;
+        let acknowledged = self.meters.all_acknowledged();
+        let (clock, shown) = watch::channel(start_us);
+        standing.start_us.get_or_insert(start_us);
+        standing.clock = Some(shown);
+        // Backfilling is over when the clock shows what it would without.
+        let backfill = i64::try_from(self.settings.backfill.as_micros()).unwrap_or(i64::MAX);
+        let zero_us = start_us.max(asked_us.saturating_add(backfill));
+        let windows = self.feed.windows(&self.settings, beginning, acknowledged)?;
+        let sender = Sender {
+            run: run.id,
+            topics: self.feed.topics(),
+            next: tally.done.iter().map(|done| done.to).collect(),
+            producer: Arc::clone(&producer),
+            log: Arc::clone(&self.log),
+            meters: Arc::clone(&self.meters),
+            pace: Pace::new(
+                std::time::Instant::now(),
+                zero_us,
+                self.settings.speed,
+                crate::stream::stalls(&self.settings, beginning),
+            ),
+            left: self
+                .settings
+                .end
+                .records
+                .map_or(u64::MAX, |all| all.saturating_sub(acknowledged)),
+            clock,
+        };
+        let (chunks, counting) = mpsc::channel(UNDERWAY);
+        tasks.spawn(sender.run(windows, stopped.clone(), chunks));
+        tasks.spawn(tally.run(counting));
+        watchers.spawn(watch_topics(client, topics));
         Ok(producer)
     }
 
-    fn sender(&self, stream: &StreamSettings, run: &Run, start_ms: i64, producer: &Arc<Producer>) -> Sender {
-        let Settings {
-            seed, speed, faults, ..
-        } = self.settings;
-        let clock = Clock {
-            start_ms,
-            per_second: stream.per_second,
-            speed,
-        };
-        Sender {
-            topic: stream.topic.clone(),
-            run: run.id,
-            plan: Arc::new(Plan::new(stream.kind, clock, faults, seed, run.number)),
-            producer: Arc::clone(producer),
-            log: Arc::clone(&self.log),
-            meter: self.meters.get(&stream.topic).cloned().unwrap_or_default(),
-            reserved: 0,
-            placed: Vec::new(),
-        }
-    }
-
-    /// What the topic holds before this run's records, but for the fences that it took to find out.
-    async fn settle(
-        &self,
-        client: &Client,
-        topic: &TopicMetadata,
-        sender: &mut Sender,
-    ) -> Result<Done, GeneratorError> {
-        let state = self
-            .log()
-            .state()
-            .topics
-            .get(&*topic.name)
-            .cloned()
-            .unwrap_or_default();
-        let run = sender.run;
-        let done = |counts, to, next| Done {
-            topic: topic.name.to_string(),
-            topic_id: topic.id.to_string(),
-            run,
-            to,
-            counts,
-            next,
-            closed: false,
-        };
-        let partitions: Vec<PartitionIndex> =
-            topic.partitions.iter().map(|partition| partition.index).collect();
-        if state.open() == 0 {
-            let asked: Vec<_> = partitions
-                .iter()
-                .map(|p| (&*topic.name, *p, OffsetSpec::Latest))
-                .collect();
-            let mut next = Vec::new();
-            for end in client.list_offsets(&asked, Isolation::ReadUncommitted).await {
-                next.push(end?.offset.0);
-            }
-            return Ok(done(
-                state.done.map(|done| done.counts).unwrap_or_default(),
-                0,
-                next,
-            ));
-        }
-        let fences = sender.fence(&partitions).await?;
-        // The fences are part of the tail: their intent stands in the log by now.
-        let state = self
-            .log()
-            .state()
-            .topics
-            .get(&*topic.name)
-            .cloned()
-            .unwrap_or_default();
-        let counted = resolve::count_tail(client, &topic.name, &state, &fences).await;
-        let counts = counted.map_err(|error| GeneratorError::Unresolved {
-            topic: topic.name.to_string(),
-            error: Box::new(error),
-            log: self.log().path().to_owned(),
-        })?;
-        tracing::info!(topic = %topic.name, open = state.open(), "settled what the last run had sent");
-        Ok(done(
-            counts,
-            sender.placed.len() as u64,
-            fences.iter().map(|fence| fence + 1).collect(),
-        ))
-    }
-
-    /// Logs a new run, with the producer id of the last where that left something open.
-    async fn begin_run(&self, client: &Client) -> Result<Run, GeneratorError> {
-        let (last, open) = {
-            let log = self.log();
-            (
-                log.state().run.clone(),
-                log.state().topics.values().any(|topic| topic.open() > 0),
-            )
-        };
-        let taken_over = last.as_ref().filter(|_| open).and_then(|last| {
-            let epoch = last.producer_epoch.checked_add(EPOCH_STEP)?;
-            // Room for epochs that the producer begins by itself.
-            epoch.checked_add(EPOCH_STEP)?;
-            Some((last.producer_id, epoch))
-        });
-        let (producer_id, producer_epoch) = match taken_over {
-            Some(identity) => identity,
-            None => {
-                let (id, epoch) = client.new_producer_id().await?;
-                (id.0, epoch.0)
-            }
-        };
-        let id = getrandom::u64().map_err(GeneratorError::Random)?;
-        let run = Run {
-            number: last.map_or(0, |last| last.number + 1),
-            id,
-            producer_id,
-            producer_epoch,
-        };
-        self.log().append(Entry::Run(run.clone()))?;
-        Ok(run)
-    }
-
-    /// Where the clock of a run starts: never at a time that an event may have already.
-    fn start_ms(&self) -> i64 {
-        let asked = self
-            .settings
-            .start
-            .unwrap_or_else(jiff::Timestamp::now)
-            .as_millisecond();
-        let until = self.log().state().until_ms;
-        until.map_or(asked, |until| asked.max(until + 1))
+    /// A run never starts at a time that an event may have already.
+    fn not_before_earlier_runs(&self, asked_us: i64) -> i64 {
+        let until_ms = self.log().state().until_ms;
+        until_ms.map_or(asked_us, |until_ms| {
+            asked_us.max((until_ms + 1).saturating_mul(1_000))
+        })
     }
 
     /// Counts belong to a topic's id; another topic of the same name starts from zero.
@@ -341,12 +291,11 @@ impl Generator {
             .and_then(|state| state.done.as_ref());
         if known.is_some_and(|done| done.topic_id != topic.id.to_string()) {
             tracing::warn!(topic = %topic.name, "the topic was made anew: counting from zero");
-            log.forget(&topic.name);
+            log.forget_counts(&topic.name);
         }
     }
 
-    fn progress(&self, errors: &Errors) -> Progress {
-        let elapsed = self.began.elapsed();
+    fn progress(&self, standing: &Standing) -> Progress {
         let log = self.log();
         let counts = |topic: &str| {
             let done = log
@@ -356,18 +305,53 @@ impl Generator {
                 .and_then(|topic| topic.done.as_ref());
             done.map(|done| done.counts.clone()).unwrap_or_default()
         };
-        let topics = self.meters.iter();
-        Progress {
-            elapsed,
-            topics: topics
-                .map(|(topic, meter)| meter.progress(topic, counts(topic), elapsed))
-                .collect(),
-            errors: errors.count,
-            last_error: errors.last.clone(),
+        let mut progress = self.meters.progress(counts);
+        let clock_us = standing.clock.as_ref().map(|clock| *clock.borrow());
+        progress.show_course(
+            &self.settings,
+            self.feed.per_second(),
+            standing.start_us,
+            clock_us,
+        );
+        progress.errors = standing.errors;
+        progress.last_error.clone_from(&standing.last_error);
+        if let Some(producer) = &standing.producer {
+            progress.compression_ratio = producer.stats().compression_ratio();
         }
+        progress
     }
 
     fn log(&self) -> MutexGuard<'_, TruthLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Large batches: the generator is after throughput, and its own linger is what adds latency.
+fn producer_options(identity: (ProducerId, ProducerEpoch)) -> ProducerOptions {
+    ProducerOptions {
+        identity: Some(identity),
+        linger: Duration::from_millis(20),
+        batch_bytes: 256 << 10,
+        ..ProducerOptions::default()
+    }
+}
+
+/// Ends with an error when a topic is another one than it was.
+async fn watch_topics(client: Client, topics: Vec<TopicMetadata>) -> Result<(), GeneratorError> {
+    let names: Vec<&str> = topics.iter().map(|topic| &*topic.name).collect();
+    let ids: BTreeMap<&str, TopicId> = topics.iter().map(|topic| (&*topic.name, topic.id)).collect();
+    loop {
+        sleep(LOOK_EVERY).await;
+        // Brokers that don't answer are the sender's business.
+        let Ok(metadata) = client.metadata(Some(&names)).await else {
+            continue;
+        };
+        let other = |topic: &&TopicMetadata| {
+            topic.error.is_none() && ids.get(&*topic.name).is_some_and(|id| *id != topic.id)
+        };
+        if let Some(topic) = metadata.topics.iter().find(other) {
+            let topic = topic.name.to_string();
+            return Err(GeneratorError::Recreated { topic });
+        }
     }
 }

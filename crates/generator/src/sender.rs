@@ -1,179 +1,209 @@
-//! Sends one stream's records at their times.
+//! Sends windows of records at their times.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::Instant,
 };
 
-use client::{Delivery, OutRecord, ProduceError, Producer};
-use record::{Header, PartitionIndex, Timestamp};
+use client::{OutRecord, ProduceError, Producer};
+use record::Timestamp;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    time::sleep_until,
 };
 
 use crate::{
-    GeneratorError,
-    event::{KIND_HEADER, Kind, Made, RUN_HEADER, SEQUENCE_HEADER},
-    plan::Plan,
-    progress::Meter,
+    Counts, GeneratorError,
+    engine::{Item, Window},
+    headers::headers,
+    pace::Pace,
+    progress::{Meters, Times},
+    tally::{Chunk, Part},
     truth_log::{Entry, TruthLog},
-    workers::Workers,
 };
 
-/// So many real seconds of records stand in the truth log ahead.
-const INTENT_SECONDS: f64 = 2.0;
+/// How often the time is looked at while records are handed over, in records.
+const LOOK_EVERY: u32 = 32;
 
-/// A record on its way.
-#[derive(Debug)]
-pub(crate) struct Underway {
-    pub(crate) sequence: u64,
-    pub(crate) kind: Kind,
-    pub(crate) delivery: Delivery,
-}
-
-/// One stream of one run.
+/// Sends all streams of one run.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    pub(crate) topic: String,
     pub(crate) run: u64,
-    pub(crate) plan: Arc<Plan>,
+    /// The topics, by stream.
+    pub(crate) topics: Vec<String>,
+    /// The next sequences, by stream.
+    pub(crate) next: Vec<u64>,
     pub(crate) producer: Arc<Producer>,
     pub(crate) log: Arc<Mutex<TruthLog>>,
-    pub(crate) meter: Arc<Meter>,
-    /// Records below it stand in the truth log.
-    pub(crate) reserved: u64,
-    /// Where the first sequences went, whatever their keys: see `fence`.
-    pub(crate) placed: Vec<PartitionIndex>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) pace: Pace,
+    /// Records that may still be sent, of all runs.
+    pub(crate) left: u64,
+    /// The time that the clock of the events shows, for progress.
+    pub(crate) clock: watch::Sender<i64>,
 }
 
 impl Sender {
-    /// Sends from `first` on until it is told to stop. Records that are late are sent at once: when each is
-    /// due doesn't depend on those before it.
+    /// Sends until it is told to stop, the windows end, or enough was sent. Records that are late are sent
+    /// at once: when each is due doesn't depend on those before it.
     pub(crate) async fn run(
         mut self,
-        first: u64,
-        threads: usize,
+        mut windows: mpsc::Receiver<Window>,
         mut stop: watch::Receiver<bool>,
-        tally: mpsc::Sender<Underway>,
+        tally: mpsc::Sender<Chunk>,
     ) -> Result<(), GeneratorError> {
-        let mut workers = Workers::new(Arc::clone(&self.plan), first, threads);
-        let due_of = |sequence| Duration::from_micros(self.plan.clock.due_us(sequence));
-        let began = Instant::now();
-        let (plan, offset) = (Arc::clone(&self.plan), due_of(first));
-        let due =
-            |sequence| began + Duration::from_micros(plan.clock.due_us(sequence)).saturating_sub(offset);
-        loop {
-            let made = workers.next().await?;
-            let due = due(made.sequence);
-            if due > Instant::now() {
-                tokio::select! {
-                    biased;
-                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
-                    () = sleep_until(due) => {}
-                }
-            }
-            self.meter.late(Instant::now().saturating_duration_since(due));
-            self.reserve(made.sequence)?;
-            let delivery = tokio::select! {
+        let mut has_begun = false;
+        while self.left > 0 {
+            let window = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
-                sent = self.send(&made, self.place_of(&made)) => sent?,
+                window = windows.recv() => window,
             };
-            let underway = Underway {
-                sequence: made.sequence,
-                kind: made.kind,
-                delivery,
-            };
-            if tally.send(underway).await.is_err() {
-                // The tally ended with an error of its own, which counts.
+            let Some(window) = window else { break };
+            if !std::mem::replace(&mut has_begun, true) {
+                self.pace.begin(Instant::now());
+            }
+            self.reserve(&window)?;
+            let mut hand_over = HandOver::new(self.topics.len());
+            let sent = self.send(&window, &mut stop, &mut hand_over).await;
+            self.meters
+                .sent(hand_over.records, hand_over.bytes, &hand_over.lateness);
+            for (stream, (counts, parts)) in hand_over.chunks.into_iter().enumerate() {
+                let chunk = Chunk {
+                    stream,
+                    to: self.next[stream],
+                    counts,
+                    parts,
+                };
+                if !chunk.parts.is_empty() && tally.send(chunk).await.is_err() {
+                    // The tally ended with an error of its own, which counts.
+                    return Ok(());
+                }
+            }
+            if !sent? {
                 return Ok(());
             }
+            self.clock.send_replace(window.end_us);
         }
-    }
-
-    /// Makes sure that the log announces this sequence, and some more.
-    fn reserve(&mut self, sequence: u64) -> Result<(), GeneratorError> {
-        if sequence < self.reserved {
-            return Ok(());
-        }
-        let to = sequence + 1 + self.plan.clock.sequences_in(INTENT_SECONDS);
-        let until_ms = self.plan.clock.at_ms(to);
-        let intent = Entry::Intent {
-            topic: self.topic.clone(),
-            run: self.run,
-            to,
-            until_ms,
-        };
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .append(intent)?;
-        self.reserved = to;
         Ok(())
     }
 
-    /// Writes this run's first records so that each partition gets one, whatever their keys: brokers then
-    /// refuse what a dead producer of a lower epoch may still have on the way. Gives the offset of the last
-    /// of them in each partition.
-    pub(crate) async fn fence(&mut self, partitions: &[PartitionIndex]) -> Result<Vec<i64>, GeneratorError> {
-        let mut deliveries = Vec::new();
-        let mut open = partitions.iter();
-        while open.len() > 0 {
-            let sequence = self.placed.len() as u64;
-            self.reserve(sequence)?;
-            let made = self.plan.make(sequence);
-            // A duplicate goes where its original went; only others can be placed at will.
-            let place = self.place_of(&made).or_else(|| open.next().copied());
-            let Some(partition) = place else { break };
-            deliveries.push(self.send(&made, Some(partition)).await?);
-            self.placed.push(partition);
-        }
-        let mut last = vec![-1; partitions.len()];
-        for delivery in deliveries {
-            let unknown = || ProduceError::Fatal {
-                reason: "a broker acknowledged a fence without its offset".to_owned(),
-            };
-            let delivered = delivery.await?;
-            let offset = delivered.offset.ok_or_else(unknown)?.0;
-            if let Some(place) = partitions
-                .iter()
-                .position(|partition| *partition == delivered.partition)
-            {
-                last[place] = last[place].max(offset);
+    /// Sends a window; false where it was told to stop or enough was sent.
+    async fn send(
+        &mut self,
+        window: &Window,
+        stop: &mut watch::Receiver<bool>,
+        hand_over: &mut HandOver,
+    ) -> Result<bool, GeneratorError> {
+        let (mut now, mut looked) = (Instant::now(), 0);
+        for item in window.items(0) {
+            if self.left == 0 {
+                return Ok(false);
             }
+            let due = self.pace.due(item.entry.at_us).unwrap_or(now);
+            looked += 1;
+            if due > now || looked == LOOK_EVERY {
+                (now, looked) = (Instant::now(), 0);
+            }
+            if due > now {
+                tokio::select! {
+                    biased;
+                    _ = stop.wait_for(|stop| *stop) => return Ok(false),
+                    () = sleep_until(due.into()) => now = Instant::now(),
+                }
+            }
+            let late = now.saturating_duration_since(due);
+            let sequence = self.next[item.stream];
+            tokio::select! {
+                biased;
+                sent = self.send_one(item, sequence, due, hand_over) => sent?,
+                _ = stop.wait_for(|stop| *stop) => return Ok(false),
+            }
+            hand_over.lateness.record(late, 1);
+            self.next[item.stream] += 1;
+            self.left -= 1;
         }
-        Ok(last)
+        Ok(true)
     }
 
-    /// Where a record must go, if not by its key.
-    fn place_of(&self, made: &Made) -> Option<PartitionIndex> {
-        let original = usize::try_from(made.original?).ok()?;
-        self.placed.get(original).copied()
-    }
-
-    async fn send(&self, made: &Made, partition: Option<PartitionIndex>) -> Result<Delivery, ProduceError> {
-        let (run, sequence) = (self.run.to_be_bytes(), made.sequence.to_be_bytes());
-        let headers = [
-            Header {
-                key: RUN_HEADER,
-                value: Some(&run),
-            },
-            Header {
-                key: SEQUENCE_HEADER,
-                value: Some(&sequence),
-            },
-            Header {
-                key: KIND_HEADER,
-                value: Some(made.kind.name().as_bytes()),
-            },
-        ];
+    async fn send_one(
+        &self,
+        item: Item<'_>,
+        sequence: u64,
+        due: Instant,
+        hand_over: &mut HandOver,
+    ) -> Result<(), ProduceError> {
+        let (run, sequence) = (self.run.to_be_bytes(), sequence.to_be_bytes());
         let record = OutRecord {
-            timestamp: Timestamp(made.timestamp_ms),
-            key: Some(&made.key),
-            value: Some(&made.value),
-            headers: &headers,
+            timestamp: Timestamp(item.entry.at_us.div_euclid(1_000)),
+            key: Some(item.key),
+            value: item.value,
+            headers: &headers(&run, &sequence, item.entry.kind),
         };
-        self.producer.send(&self.topic, partition, record).await
+        let delivery = self
+            .producer
+            .send(&self.topics[item.stream], None, record)
+            .await?;
+        hand_over.bytes += u64::from(item.entry.key) + u64::from(item.entry.value);
+        hand_over.records += 1;
+        let (counts, parts) = &mut hand_over.chunks[item.stream];
+        counts.add(item.entry.kind, 1);
+        match parts
+            .iter_mut()
+            .rev()
+            .find(|part| part.delivery.shares_batch_with(&delivery))
+        {
+            Some(part) => {
+                part.delivery = delivery;
+                part.records += 1;
+                part.last_due = due;
+            }
+            None => parts.push(Part {
+                delivery,
+                records: 1,
+                first_due: due,
+                last_due: due,
+            }),
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the log announces what a window holds before any of it is sent.
+    fn reserve(&self, window: &Window) -> Result<(), GeneratorError> {
+        let mut counts = vec![0; self.topics.len()];
+        for (stream, batch) in &window.batches {
+            counts[*stream] += batch.entries.len() as u64;
+        }
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        for (stream, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+            log.append(Entry::Intent {
+                topic: self.topics[stream].clone(),
+                run: self.run,
+                to: self.next[stream] + count,
+                until_ms: window.end_us.div_euclid(1_000),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What was handed over of a window.
+#[derive(Debug)]
+struct HandOver {
+    records: u64,
+    bytes: u64,
+    lateness: Times,
+    /// By stream.
+    chunks: Vec<(Counts, Vec<Part>)>,
+}
+
+impl HandOver {
+    fn new(streams: usize) -> Self {
+        Self {
+            records: 0,
+            bytes: 0,
+            lateness: Times::new(),
+            chunks: (0..streams).map(|_| Default::default()).collect(),
+        }
     }
 }

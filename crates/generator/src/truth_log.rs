@@ -1,7 +1,8 @@
 //! The truth log on disk.
 //!
 //! A line an entry: CRC-32C of the JSON in eight hex digits, a space, the JSON. Entries are appended with
-//! one `write` each, before what they announce is done: a `kill -9` loses none. A last line that is cut off
+//! one `write` each, before what they announce is done: a `kill -9` loses none. They aren't synced: a power
+//! loss may lose the last seconds of them, as it may lose the last records of the brokers. A last line that is cut off
 //! was announced to nobody and is dropped. When a generator starts, and whenever the log has grown much, it
 //! writes the log anew with only what still matters, beside it, and renames it into place.
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{GeneratorError, counts::Counts};
 
 /// The version of the truth log's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A log that isn't longer isn't worth writing anew.
 const REWRITE_BYTES: u64 = 1 << 20;
@@ -52,8 +53,17 @@ pub(crate) struct Run {
     pub(crate) number: u64,
     /// Random; in the header of each record.
     pub(crate) id: u64,
-    pub(crate) producer_id: i64,
-    pub(crate) producer_epoch: i16,
+    /// Its records are sent under it.
+    pub(crate) identity: Identity,
+    /// Its fences are: the producer id of the run before it, at a higher epoch.
+    pub(crate) fencing: Option<Identity>,
+}
+
+/// A producer id and its epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
 }
 
 /// What a topic holds for certain. Of the run only records from `to` on can come behind `next`, of runs
@@ -107,6 +117,15 @@ impl TopicState {
 }
 
 impl State {
+    /// Whether the last run had settled what those before it left open: its records may be on the way then.
+    pub(crate) fn has_begun(&self) -> bool {
+        let of_last = |done: &Done| self.run.as_ref().is_some_and(|run| run.id == done.run);
+        self.topics
+            .values()
+            .filter_map(|topic| topic.done.as_ref())
+            .any(of_last)
+    }
+
     fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Format { .. } => {}
@@ -252,9 +271,12 @@ impl TruthLog {
         Ok(())
     }
 
-    /// What is known of a topic is of another topic with the same name: it starts from zero.
-    pub(crate) fn forget(&mut self, topic: &str) {
-        self.state.topics.remove(topic);
+    /// What was counted of a topic is of another topic with the same name. Of this one nothing is counted
+    /// yet, but what open runs sent may be in it, from its beginning.
+    pub(crate) fn forget_counts(&mut self, topic: &str) {
+        if let Some(topic) = self.state.topics.get_mut(topic) {
+            topic.done = None;
+        }
     }
 }
 
@@ -310,9 +332,9 @@ pub(crate) fn read(folder: &Path) -> Result<State, GeneratorError> {
         };
         let entry = parse(text).map_err(damaged)?;
         if let Entry::Format { version } = entry
-            && version > FORMAT
+            && version != FORMAT
         {
-            return Err(GeneratorError::Newer {
+            return Err(GeneratorError::OtherFormat {
                 path,
                 found: version,
                 known: FORMAT,

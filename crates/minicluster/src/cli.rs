@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use config::{Flag, Loaded, Machine, Settings, Sources};
 
 use crate::command::{
-    clean, completions, config as configuration, consume, doctor, ledger, produce, sql, status, topics,
+    clean, completions, config as configuration, consume, doctor, generate, ledger, produce, sql, status,
+    topics,
 };
 use crate::failure::{Code, Failure, Outcome};
 
@@ -101,11 +102,8 @@ Examples:
 Examples:
   minicluster etl                                       for containers; from the topics to the lake")]
     Etl(ServiceOptions),
-    /// Run the generator (`up` does)
-    #[command(after_help = "\
-Examples:
-  minicluster generate                                  for containers; into the topics of the settings")]
-    Generate(ServiceOptions),
+    /// Make events: for the platform (`up` does), for a file, for another cluster
+    Generate(Box<generate::Options>),
 }
 
 /// What every service takes.

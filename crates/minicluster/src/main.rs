@@ -58,7 +58,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Clean(options) => runtime.block_on(command::clean::run(&settings()?, &options)),
         Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings()?, id, service)),
         Command::Etl(service) => runtime.block_on(command::etl::run(&settings()?, service)),
-        Command::Generate(service) => runtime.block_on(command::generate::run(&settings()?, service)),
+        Command::Generate(options) => runtime.block_on(command::generate::run(&settings()?, *options)),
     };
     // A query that was given up may still hold a thread.
     runtime.shutdown_background();

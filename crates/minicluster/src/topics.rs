@@ -39,13 +39,14 @@ pub(crate) async fn connect(settings: &Settings) -> Outcome<Client> {
 pub(crate) async fn create(settings: &Settings) -> Outcome {
     let client = connect(settings).await?;
     let partitions = i32::try_from(settings.kafka.partitions)?;
-    let names = [&settings.topics.clickstream, &settings.topics.iot];
+    let mut names = vec![&settings.topics.clickstream, &settings.topics.iot];
+    names.extend(settings.generator.streams.iter().map(|stream| &stream.topic));
     let topics: Vec<NewTopic> = names
-        .into_iter()
+        .iter()
         .map(|name| NewTopic {
             // Replication is not there yet; `status` says so.
             replication_factor: 1,
-            ..NewTopic::new(name, partitions)
+            ..NewTopic::new(*name, partitions)
         })
         .collect();
     for topic in client.create_topics(&topics, PATIENCE).await? {

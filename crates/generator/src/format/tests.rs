@@ -9,7 +9,7 @@ fn schema() -> Schema {
         ("note", FieldKind::Text),
         ("number", FieldKind::Integer),
         ("share", FieldKind::Decimal),
-        ("yes", FieldKind::Boolean),
+        ("yes", FieldKind::Text),
         ("at", FieldKind::Time),
         ("none", FieldKind::Text),
     ];

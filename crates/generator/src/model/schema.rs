@@ -25,7 +25,6 @@ pub(crate) enum FieldKind {
     Text,
     Integer,
     Decimal,
-    Boolean,
     /// ISO 8601, UTC, milliseconds.
     Time,
 }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use record::{Batch, BatchBuilder, Compression, Header, Timestamp};
 
 use super::*;
-use crate::{counts::MalformedKind, truth_log::Done};
+use crate::truth_log::Done;
 
 /// Run 7 is counted below 10 and announced to 20, run 8 announced to 3.
 fn state() -> TopicState {
@@ -53,11 +53,7 @@ fn only_what_nobody_counted_counts() {
     assert_eq!(sent(7, 9, "event"), None, "counted already");
     assert_eq!(sent(7, 10, "event"), Some(Kind::Event));
     assert_eq!(sent(7, 19, "duplicate"), Some(Kind::Duplicate));
-    assert_eq!(
-        sent(8, 0, "truncated"),
-        Some(Kind::Malformed(MalformedKind::Truncated)),
-        "of the next run"
-    );
+    assert_eq!(sent(8, 0, "truncated"), Some(Kind::Truncated), "of the next run");
     assert_eq!(sent(6, 15, "event"), None, "of a run that was closed");
 }
 
@@ -83,11 +79,7 @@ fn records_of_others_count_for_nothing() {
 
 #[test]
 fn every_kind_has_a_name_of_its_own() {
-    for kind in MalformedKind::ALL
-        .map(Kind::Malformed)
-        .into_iter()
-        .chain([Kind::Event, Kind::Duplicate])
-    {
+    for kind in Kind::ALL.into_iter().chain([Kind::Event, Kind::Duplicate]) {
         assert_eq!(Kind::from_name(kind.name().as_bytes()), Some(kind));
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::kind::Kind;
 
 fn done(run: u64, to: u64, events: u64) -> Done {
     Done {
@@ -6,10 +7,7 @@ fn done(run: u64, to: u64, events: u64) -> Done {
         topic_id: "id".to_owned(),
         run,
         to,
-        counts: Counts {
-            events,
-            ..Counts::default()
-        },
+        counts: [(Kind::Event, events)].into_iter().collect(),
         next: vec![events as i64, 0],
         closed: false,
     }
@@ -28,8 +26,8 @@ fn run(number: u64, id: u64) -> Entry {
     Entry::Run(Run {
         number,
         id,
-        producer_id: 40,
-        producer_epoch: 0,
+        identity: Identity { id: 40, epoch: 0 },
+        fencing: None,
     })
 }
 
@@ -127,17 +125,27 @@ fn every_changed_byte_is_noticed() {
 }
 
 #[test]
-fn a_newer_format_is_refused() {
+fn another_format_is_refused() {
+    for version in [FORMAT - 1, FORMAT + 1] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(LOG), line(&Entry::Format { version })).unwrap();
+        let Err(GeneratorError::OtherFormat { found, .. }) = TruthLog::open(folder.path()) else {
+            panic!("format {version} was taken");
+        };
+        assert_eq!(found, version);
+    }
+}
+
+#[test]
+fn a_topic_made_anew_is_counted_from_its_beginning() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join(LOG),
-        line(&Entry::Format { version: FORMAT + 1 }),
-    )
-    .unwrap();
-    assert!(matches!(
-        TruthLog::open(folder.path()),
-        Err(GeneratorError::Newer { found: 2, .. })
-    ));
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    log.append(intent(7, 100)).unwrap();
+    log.append(Entry::Done(done(7, 60, 60))).unwrap();
+    log.forget_counts("iot");
+    let topic = &log.state().topics["iot"];
+    assert_eq!((topic.done_to(7), topic.open()), (0, 100));
 }
 
 #[test]

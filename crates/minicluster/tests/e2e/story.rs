@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use generator::Verdict;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::lake_files::{self, Row};
 use crate::platform::{PATIENCE, Platform, finish, signal, within};
-use crate::topic_contents::{self, Contents, Kind};
+use crate::topic_contents::{self, Contents, Stored};
 
 /// Fast, with faults, and with a clock that runs ahead, so that windows close and a day begins.
 const LIVELY: &[&str] = &[
@@ -18,7 +19,18 @@ const LIVELY: &[&str] = &[
     "data_generator.speed=30",
     "data_generator.start=2025-06-01T23:50:00Z",
     "data_generator.faults.duplicates=0.03",
+    "data_generator.faults.far_duplicates=0.03",
+    "data_generator.faults.late=0.02",
+    "data_generator.faults.out_of_order=0.05",
     "data_generator.faults.malformed=0.03",
+    "data_generator.faults.nulls=0.02",
+    "data_generator.faults.future=0.02",
+    "data_generator.faults.hot_keys=0.02",
+    "data_generator.faults.added_fields=0.02",
+    "data_generator.faults.missing_fields=0.02",
+    "data_generator.faults.clock_skew=0.05",
+    "data_generator.faults.bursts=0.02",
+    "data_generator.faults.stalls=0.02",
     "etl.trigger_ms=200",
 ];
 
@@ -140,10 +152,20 @@ fn grown(platform: &Platform, before: u64) -> u64 {
     })
 }
 
-/// Events, duplicates, malformed records.
-fn counts(contents: &Contents) -> [u64; 3] {
-    [Kind::Event, Kind::Duplicate, Kind::Malformed]
-        .map(|kind| contents.values().filter(|stored| stored.kind == kind).count() as u64)
+const VERDICTS: [(&str, Verdict); 5] = [
+    ("written", Verdict::Written),
+    ("duplicates", Verdict::Duplicate),
+    ("malformed", Verdict::Malformed),
+    ("late", Verdict::Late),
+    ("future", Verdict::Future),
+];
+
+/// Records that must get these verdicts, by what the generator says they are.
+fn counts(contents: &Contents) -> [u64; 5] {
+    VERDICTS.map(|(_, verdict)| {
+        let same = |stored: &&Stored| stored.kind.verdict() == verdict;
+        contents.values().filter(same).count() as u64
+    })
 }
 
 /// Every event of the topic is one row, with every member as it was sent; and there is no other row.
@@ -159,7 +181,10 @@ fn compare_with_topic(table: &str, contents: &Contents, id: &[&str], columns: &[
         id.iter().map(cell).collect::<Vec<_>>()
     };
     let mut wanted = BTreeMap::new();
-    for stored in contents.values().filter(|stored| stored.kind == Kind::Event) {
+    for stored in contents
+        .values()
+        .filter(|stored| stored.kind.verdict() == Verdict::Written)
+    {
         let event: Value = serde_json::from_slice(&stored.value).expect("the generator's JSON");
         let cells: Vec<String> = columns.iter().map(|column| text(&event[*column])).collect();
         let ts = text(&event["ts"]);
@@ -191,30 +216,25 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn compare_with_generator(platform: &Platform, topic: &str, counts: &[u64; 3]) {
+fn compare_with_generator(platform: &Platform, topic: &str, counts: &[u64; 5]) {
     let truth = generator::Truth::read(&platform.data().join("generator")).expect("readable");
     let sent = &truth.topics[topic];
     assert_eq!(sent.open, 0);
-    let sent = [
-        sent.counts.events,
-        sent.counts.duplicates,
-        sent.counts.malformed_records(),
-    ];
+    let sent = VERDICTS.map(|(_, verdict)| sent.counts.expected(verdict));
     assert_eq!(
         &sent, counts,
         "what the generator counted in {topic}, and what is there"
     );
 }
 
-fn compare_with_ledger(ledger: &Value, table: &str, counts: &[u64; 3]) {
+fn compare_with_ledger(ledger: &Value, table: &str, counts: &[u64; 5]) {
     let tables = ledger["tables"].as_array().expect("a list");
     let read = &tables.iter().find(|entry| entry["table"] == table).expect(table)["read"];
-    let read = ["written", "duplicates", "malformed", "late", "future"].map(|what| read[what].as_u64());
-    let [events, duplicates, malformed] = *counts;
-    assert_eq!(read, [events, duplicates, malformed, 0, 0].map(Some), "{table}");
+    let read = VERDICTS.map(|(what, _)| read[what].as_u64());
+    assert_eq!(read, counts.map(Some), "{table}");
 }
 
-/// Every malformed record is in quarantine, once, with its place and its bytes.
+/// Every record that is no row and no duplicate is in quarantine, once, with its place and its bytes.
 fn compare_quarantine(lake: &std::path::Path, topic: &str, contents: &Contents) {
     let columns = ["topic", "partition", "offset", "value"];
     let mut rows: Vec<Vec<String>> = lake_files::read(lake, "quarantine", &columns)
@@ -222,9 +242,10 @@ fn compare_quarantine(lake: &std::path::Path, topic: &str, contents: &Contents) 
         .map(|row| row.cells)
         .filter(|cells| cells[0] == topic)
         .collect();
+    let quarantined = [Verdict::Malformed, Verdict::Late, Verdict::Future];
     let mut wanted: Vec<Vec<String>> = contents
         .iter()
-        .filter(|(_, stored)| stored.kind == Kind::Malformed)
+        .filter(|(_, stored)| quarantined.contains(&stored.kind.verdict()))
         .map(|((partition, offset), stored)| {
             // Arrow shows bytes in hexadecimal.
             let hex: String = stored.value.iter().map(|byte| format!("{byte:02x}")).collect();

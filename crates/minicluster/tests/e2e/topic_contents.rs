@@ -3,19 +3,13 @@
 use std::collections::BTreeMap;
 
 use client::{Client, Fetcher, FetcherOptions, Isolation, OffsetSpec, Options};
+use generator::Kind;
 use record::PartitionIndex;
-
-/// What the generator says a record is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Event,
-    Duplicate,
-    Malformed,
-}
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
+    /// What the generator says it is.
     pub(crate) kind: Kind,
     pub(crate) value: Vec<u8>,
 }
@@ -91,10 +85,7 @@ async fn read_all(bootstrap: Vec<String>, topic: &str) -> Contents {
 }
 
 fn kind_of(header: Option<&[u8]>) -> Kind {
-    match header {
-        Some(b"event") => Kind::Event,
-        Some(b"duplicate") => Kind::Duplicate,
-        Some(_) => Kind::Malformed,
-        None => panic!("a record without the header mc-kind"),
-    }
+    let name = header.expect("the header mc-kind");
+    let named = |kind: &Kind| kind.name().as_bytes() == name;
+    Kind::ALL.into_iter().find(named).expect("a known kind")
 }
