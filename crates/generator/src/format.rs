@@ -3,7 +3,7 @@
 mod text;
 mod time;
 
-pub(crate) use self::text::{write_integer, write_padded};
+pub(crate) use self::text::{write_integer, write_padded, write_uuid};
 use self::{
     text::{write_csv_text, write_decimal, write_json_text, write_logfmt_text},
     time::write_time,

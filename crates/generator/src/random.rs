@@ -83,6 +83,12 @@ impl Random {
         median * libm::exp(sigma * self.normal())
     }
 
+    /// From 1 to `end` by Zipf's law with exponent 1: k in proportion to ln((k + 1) / k).
+    pub(crate) fn zipf(&mut self, end: u64) -> u64 {
+        let rank = libm::exp(self.unit() * libm::log(end as f64 + 1.0)) as u64;
+        rank.clamp(1, end.max(1))
+    }
+
     /// 128 random bits.
     pub(crate) fn wide(&mut self) -> u128 {
         u128::from(self.next()) << 64 | u128::from(self.next())

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Episodes, Faults, Limits, malformed};
 use crate::{
-    format::{Encoder, Format},
+    format::{Encoder, Format, write_uuid},
     kind::Kind,
     model::{Lane, Row, Schema, Value},
     random::{Purpose, Random, mix},
@@ -360,11 +360,8 @@ impl FaultyLane {
         let behind = limits.certainly_late_us() + self.random.below(LATE_SPREAD_US) as i64;
         self.row.set(schema.time, Value::Time(at_us - behind));
         if schema.id != schema.key {
-            let id = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
-            let id = uuid::Builder::from_random_bytes(id.to_be_bytes()).into_uuid();
-            let mut text = uuid::Uuid::encode_buffer();
-            let text: &str = id.hyphenated().encode_lower(&mut text);
-            let id = self.row.hold(|out| out.extend_from_slice(text.as_bytes()));
+            let id = self.random.wide();
+            let id = self.row.hold(|out| write_uuid(id, out));
             self.row.set(schema.id, Value::Plain(id));
         }
         self.write(at_us, Kind::Late, batch);

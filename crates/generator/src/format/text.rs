@@ -120,3 +120,10 @@ pub(crate) fn write_padded(number: u64, width: usize, out: &mut Vec<u8>) {
     out.extend(std::iter::repeat_n(b'0', missing));
     out[start..].rotate_right(missing);
 }
+
+/// Random bits as a UUID of version 4.
+pub(crate) fn write_uuid(bits: u128, out: &mut Vec<u8>) {
+    let uuid = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid();
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
+}

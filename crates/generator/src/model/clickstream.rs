@@ -27,7 +27,10 @@ pub(super) use self::{
     referrer::Channel,
 };
 use super::{Field, FieldKind, LANES, Row, Schema, Scope, Value};
-use crate::random::{Purpose, Random};
+use crate::{
+    format::write_uuid,
+    random::{Purpose, Random},
+};
 
 const SECOND_US: f64 = 1e6;
 const MINUTE_US: i64 = 60_000_000;
@@ -178,13 +181,6 @@ impl SiteLane {
         row.push_plain(|out| write_uuid(session.id(), out));
         row.push(Value::Time(session.at_us));
     }
-}
-
-/// As a UUID of version 4.
-fn write_uuid(bits: u128, out: &mut Vec<u8>) {
-    let uuid = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid();
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
 }
 
 #[cfg(test)]

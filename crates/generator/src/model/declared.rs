@@ -10,7 +10,7 @@ use self::pattern::Pattern;
 use super::{Field, LANES, Lane, Model, Row, Schema, Scope, Value, noise::wander};
 use crate::{
     GeneratorError, StreamKind,
-    format::write_integer,
+    format::{write_integer, write_uuid},
     model,
     random::{Purpose, Random, splitmix},
 };
@@ -302,15 +302,11 @@ impl DeclaredLane {
         let random = &mut self.random;
         match source {
             Source::Id => {
-                let id = uuid::Builder::from_random_bytes(random.wide().to_be_bytes()).into_uuid();
-                let mut text = uuid::Uuid::encode_buffer();
-                let text: &str = id.hyphenated().encode_lower(&mut text);
-                row.push_plain(|out| out.extend_from_slice(text.as_bytes()));
+                let id = random.wide();
+                row.push_plain(|out| write_uuid(id, out));
             }
             Source::Entity { prefix, count } => {
-                // By Zipf's law with exponent 1: the logarithm of the rank is even.
-                let rank = libm::exp(random.unit() * libm::log(*count as f64 + 1.0)) as i64;
-                let rank = rank.clamp(1, count.cast_signed());
+                let rank = random.zipf(*count).cast_signed();
                 let range = row.hold(|out| {
                     out.extend_from_slice(prefix.as_bytes());
                     write_integer(rank, out);

@@ -35,24 +35,23 @@ const CATALOG: [(&str, [&str; TERMS]); CATEGORIES] = [
     ("bikes", ["bike+helmet", "bike+lock", "bike+light", "inner+tube", "bike+pump", "panniers", "saddle", "bike+bell"]),
 ];
 
-/// From 0 to `end`, `end` excluded, by Zipf's law with exponent 1: the k-th in proportion to ln((k + 1) / k).
-fn zipf(end: u16, random: &mut Random) -> u16 {
-    let rank = libm::exp(random.unit() * libm::log(f64::from(end) + 1.0)) as u16;
-    (rank.max(1) - 1).min(end - 1)
+/// The place of one of so many, from 0; the first is the most wanted.
+fn wanted(many: u16, random: &mut Random) -> u16 {
+    (random.zipf(u64::from(many)) - 1) as u16
 }
 
 pub(super) fn category(random: &mut Random) -> u8 {
-    zipf(CATEGORIES as u16, random) as u8
+    wanted(CATEGORIES as u16, random) as u8
 }
 
 /// A search for something of this category.
 pub(super) fn term(category: u16, random: &mut Random) -> u16 {
-    category * TERMS as u16 + zipf(TERMS as u16, random)
+    category * TERMS as u16 + wanted(TERMS as u16, random)
 }
 
 /// A product of this category.
 pub(super) fn product(category: u16, random: &mut Random) -> u16 {
-    category * PRODUCTS_PER_CATEGORY + zipf(PRODUCTS_PER_CATEGORY, random)
+    category * PRODUCTS_PER_CATEGORY + wanted(PRODUCTS_PER_CATEGORY, random)
 }
 
 /// Any product, each as likely.
