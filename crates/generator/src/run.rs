@@ -281,6 +281,22 @@ impl Generator {
         })
     }
 
+    /// An end that earlier runs have passed already is told, for nothing would come.
+    fn check_end(&self, start_us: i64) -> Result<(), GeneratorError> {
+        let Some(until) = self.settings.end.until else {
+            return Ok(());
+        };
+        if start_us < until.as_microsecond() || self.meters.all_acknowledged() > 0 {
+            return Ok(());
+        }
+        let begins = jiff::Timestamp::from_microsecond(start_us).unwrap_or(until);
+        let what = format!(
+            "there is nothing to make before {until:.0}: the topics hold earlier runs, and this one begins behind \
+             them, at {begins:.0}; fill other topics, or a file"
+        );
+        Err(GeneratorError::Settings { what })
+    }
+
     /// Counts belong to a topic's id; another topic of the same name starts from zero.
     fn forget_recreated(&self, topic: &TopicMetadata) {
         let mut log = self.log();

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to generate beside what the settings say, and where to.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Only this stream: clickstream, iot, or one that `generator.streams` declares; can be repeated
     #[arg(long, value_name = "NAME")]
@@ -287,7 +288,9 @@ async fn to_brokers(
                 // By the file's own timing, whatever the platform's clock does.
                 wanted.speed = Some(1.0);
             }
+            // What it sends and when is the file's matter.
             wanted.faults = generator::Faults::default();
+            (wanted.start, wanted.backfill) = (None, Duration::ZERO);
             let replay = Replay {
                 file: file.clone(),
                 topic: topic.clone(),
