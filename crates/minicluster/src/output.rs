@@ -74,7 +74,11 @@ pub(crate) fn progress(text: &str) {
 
 /// Tells why a command fails.
 pub(crate) fn error(text: &str) {
-    progress(&format!("error: {text}"));
+    let label = match io::stderr().is_terminal() {
+        true => painted("error", Color::Red),
+        false => "error".to_owned(),
+    };
+    progress(&format!("{label}: {text}"));
 }
 
 /// Prints a value as JSON.
@@ -94,10 +98,17 @@ pub(crate) enum Color {
     Red,
 }
 
-/// Text for stdout in a colour, where that is a terminal and `NO_COLOR` isn't set (no-color.org).
+/// Text for stdout in a colour, where that is a terminal.
 pub(crate) fn colored(text: &str, color: Color) -> String {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if unwanted || !io::stdout().is_terminal() {
+    match io::stdout().is_terminal() {
+        true => painted(text, color),
+        false => text.to_owned(),
+    }
+}
+
+/// Text for a terminal in a colour, unless `NO_COLOR` is set (no-color.org).
+fn painted(text: &str, color: Color) -> String {
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         return text.to_owned();
     }
     let code = match color {

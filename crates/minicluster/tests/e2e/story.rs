@@ -349,7 +349,7 @@ fn a_running_platform_stays_one_whoever_interferes() {
     assert!(
         status
             .stderr
-            .contains("the supervisor is gone, but generator, etl, broker-1"),
+            .contains("the supervisor is gone, but broker-1, broker-2, broker-3, etl, generator still run"),
         "{status:?}"
     );
     platform.up();
