@@ -219,6 +219,7 @@ impl Generator {
             run: run.number,
             start_us: self.not_before_earlier_runs(asked_us),
         };
+        self.check_end(beginning.start_us)?;
         let of_stream =
             |stream: &StreamSettings, count| crate::stream::fences(&self.settings, stream, beginning, count);
         let Settled { done, start_us } =
