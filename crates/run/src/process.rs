@@ -104,6 +104,15 @@ impl Process {
         let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
         Some(kib * 1024)
     }
+
+    /// Processor time that it has used since it began.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        let stat = Stat::parse(&stat).filter(|stat| stat.start_ticks == self.start_ticks)?;
+        let per_second = rustix::param::clock_ticks_per_second();
+        Some(Duration::from_secs_f64(stat.cpu_ticks as f64 / per_second as f64))
+    }
 }
 
 /// A process by a descriptor of the kernel (pidfd): never another one that got its id.
@@ -169,6 +178,8 @@ fn boot_id() -> std::io::Result<String> {
 /// What we use of `/proc/<pid>/stat` (proc(5)).
 struct Stat {
     state: char,
+    /// In user mode and in the kernel.
+    cpu_ticks: u64,
     start_ticks: u64,
 }
 
@@ -178,9 +189,15 @@ impl Stat {
         let (_, rest) = text.rsplit_once(')')?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
-        // The state is field 3, the start is field 22.
-        let start_ticks = fields.nth(18)?.parse().ok()?;
-        Some(Self { state, start_ticks })
+        // The state is field 3, processor times are 14 and 15, the start is 22.
+        let user: u64 = fields.nth(10)?.parse().ok()?;
+        let system: u64 = fields.next()?.parse().ok()?;
+        let start_ticks = fields.nth(6)?.parse().ok()?;
+        Some(Self {
+            state,
+            cpu_ticks: user.checked_add(system)?,
+            start_ticks,
+        })
     }
 }
 
@@ -226,7 +243,10 @@ mod tests {
     fn a_name_with_parentheses_is_read() {
         let text = "12 (a) b (c) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
         let stat = Stat::parse(text).expect("well-formed");
-        assert_eq!((stat.state, stat.start_ticks), ('Z', 4711));
+        assert_eq!(
+            (stat.state, stat.cpu_ticks, stat.start_ticks),
+            ('Z', 11 + 12, 4711)
+        );
         assert!(Stat::parse("12 (a").is_none());
     }
 }
