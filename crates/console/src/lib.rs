@@ -4,9 +4,23 @@
 //! and the metrics show. It is the same value everywhere, so a number can't differ between two places.
 //! A part of it that can't be had right now says why ([`Part`]); the other parts are not held up by it.
 
+mod account;
+mod collector;
+pub mod figures;
+mod history;
+mod jobs;
+mod meter;
 mod overview;
+mod page;
+mod server;
+mod view;
 
+pub use account::{Account, Newest, NewestError};
+pub use collector::{Collector, Options, look_once};
+pub use jobs::{Derived, Job, Jobs, Query, Told};
 pub use overview::{
     Broker, Cluster, Etl, Generator, Happening, Health, Lake, Ledger, LedgerTable, Level, Overview, Part,
-    Sent, Service, Source, State, Supervisor, Table, Topic, TopicSent, Windows,
+    Sent, Service, Source, State, Supervisor, Table, Topic, TopicSent, Totals, Windows,
 };
+pub use server::Server;
+pub use view::View;

@@ -8,6 +8,7 @@ mod lake;
 mod ledger;
 mod part;
 mod service;
+mod totals;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub use lake::{Lake, Table};
 pub use ledger::{Ledger, LedgerTable, Sent, Windows};
 pub use part::Part;
 pub use service::{Happening, Service, State, Supervisor};
+pub use totals::Totals;
 
 /// The platform at one moment.
 ///
@@ -37,6 +39,8 @@ pub struct Overview {
     pub data: PathBuf,
     /// Whether all is well, and if not, why.
     pub health: Health,
+    /// Everything summed up.
+    pub totals: Totals,
     /// The process that keeps the services running.
     pub supervisor: Part<Supervisor>,
     /// The services, in the order of starting.
@@ -60,14 +64,5 @@ impl Overview {
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
-    }
-
-    /// Resident memory of all services.
-    #[must_use]
-    pub fn memory_bytes(&self) -> u64 {
-        self.services
-            .iter()
-            .filter_map(|service| service.memory_bytes)
-            .sum()
     }
 }

@@ -40,6 +40,12 @@ pub struct Source {
 }
 
 impl Etl {
+    /// Records read a second, over all sources, lately.
+    #[must_use]
+    pub fn records_per_second(&self) -> Option<f64> {
+        self.sources.iter().map(|source| source.records_per_second).sum()
+    }
+
     /// Records in all topics that were not read; unknown while one of them is.
     #[must_use]
     pub fn to_read(&self) -> Option<u64> {

@@ -10,6 +10,8 @@ pub struct Lake {
     pub commit: u64,
     /// When it was made.
     pub committed_at: Timestamp,
+    /// Bytes of the ETL's state files that the commit rests on.
+    pub state_bytes: u64,
     /// The tables, by name.
     pub tables: Vec<Table>,
 }

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::{Cluster, Health, Ledger, Level, Overview, Part, Service, State, Supervisor, Topic};
+use crate::{Cluster, Health, Ledger, Level, Overview, Part, Service, State, Supervisor, Topic, Totals};
 
 fn service(name: &str, state: State) -> Service {
     Service {
@@ -24,6 +24,7 @@ fn overview(states: &[(&str, State)]) -> Overview {
         version: "1".to_owned(),
         data: "data".into(),
         health: Health::starting(),
+        totals: Totals::default(),
         supervisor: Part::fresh(
             Supervisor {
                 pid: 1,

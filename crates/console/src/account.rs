@@ -1,0 +1,276 @@
+//! Both sides of the ledger: what the generator sent, and what the ETL made of what it read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use disk::RealDisk;
+use etl::{Counts, EtlError, Standing};
+use generator::TopicTruth;
+use jiff::Timestamp;
+use lake::{LakeError, Payload, Snapshot};
+
+use crate::overview::{LedgerTable, Sent, Table};
+
+/// The newest commit of the lake, as far as operators want to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Newest {
+    /// Its number.
+    pub commit: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What became of every event.
+    pub ledger: etl::Ledger,
+    /// Where the ETL stands; without tables before its first micro-batch.
+    pub standing: Standing,
+    /// The tables, by name, without rates.
+    pub tables: Vec<Table>,
+    /// Bytes of the state files that it rests on.
+    pub state_bytes: u64,
+}
+
+/// Why the newest commit can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum NewestError {
+    /// The lake can't be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// What the ETL stored with the commit can't.
+    #[error(transparent)]
+    Etl(#[from] EtlError),
+}
+
+impl Newest {
+    /// Reads the newest commit of the lake in this folder; none where there is no lake yet.
+    ///
+    /// # Errors
+    /// Where the lake, or what the ETL stored with the commit, can't be read.
+    pub fn read(root: &Path) -> Result<Option<Self>, NewestError> {
+        let snapshot = match Snapshot::open(RealDisk, root) {
+            Err(LakeError::NoLake { .. }) => return Ok(None),
+            opened => opened?,
+        };
+        let commit = snapshot.commit();
+        let (ledger, standing) = payload(snapshot.application())?;
+        let tables = snapshot.tables().map(|table| {
+            let mut sums = Table {
+                name: table.to_string(),
+                ..Table::default()
+            };
+            let mut day = None;
+            for file in snapshot.files(table) {
+                sums.rows += file.rows;
+                sums.bytes += file.bytes;
+                sums.files += 1;
+                // Files come by partition.
+                sums.days += u64::from(day.replace(file.dt) != Some(file.dt));
+            }
+            sums
+        });
+        Ok(Some(Self {
+            commit: commit.number.0,
+            at: commit.at,
+            ledger,
+            standing,
+            tables: tables.collect(),
+            state_bytes: commit.state.iter().map(|file| file.bytes).sum(),
+        }))
+    }
+}
+
+/// The first commit, before any ETL, has no payload.
+fn payload(application: &Payload) -> Result<(etl::Ledger, Standing), EtlError> {
+    match application.is_null() {
+        true => Ok(Default::default()),
+        false => Ok((
+            etl::Ledger::from_payload(application.as_str())?,
+            Standing::from_payload(application.as_str())?,
+        )),
+    }
+}
+
+/// Both sides of one source table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The table.
+    pub table: String,
+    /// The topic that it reads.
+    pub topic: String,
+    /// What the ETL made of what it read.
+    pub read: Counts,
+    /// What the generator sent.
+    pub sent: TopicTruth,
+}
+
+impl Account {
+    /// The accounts of these source tables, given as table and topic.
+    ///
+    /// What was sent must have been looked at after what was read: else the ETL may have read more
+    /// than was sent.
+    #[must_use]
+    pub fn all(
+        sources: &[(String, String)],
+        ledger: &etl::Ledger,
+        sent: &BTreeMap<String, TopicTruth>,
+    ) -> Vec<Self> {
+        let account = |(table, topic): &(String, String)| Self {
+            table: table.clone(),
+            topic: topic.clone(),
+            read: ledger.table(table),
+            sent: sent.get(topic).cloned().unwrap_or_default(),
+        };
+        sources.iter().map(account).collect()
+    }
+
+    /// Whether everything that was sent was read, and nothing is on its way.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.sent.open == 0 && self.read.read == self.sent.counts.records()
+    }
+
+    /// Whether everything that was sent was read, as far as numbers can tell.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        self.sent.open == 0 && self.read.read >= self.sent.counts.records()
+    }
+
+    /// Records that the ETL has read and this generator doesn't know of.
+    #[must_use]
+    pub fn surplus(&self) -> u64 {
+        let most = self.sent.counts.records() + self.sent.open;
+        self.read.read.saturating_sub(most)
+    }
+
+    /// Why the two sides can't be compared where there is a surplus.
+    #[must_use]
+    pub fn surplus_note(&self) -> String {
+        let Self { table, topic, .. } = self;
+        format!(
+            "{table}: `{topic}` held {} records more than this generator sent: from other producers, or its counts \
+             were reset; so the two sides can't be compared",
+            self.surplus()
+        )
+    }
+
+    /// Records that the ETL has not read.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        self.sent.counts.records().saturating_sub(self.read.read)
+    }
+
+    /// What cannot be true of both sides, even while events are on their way.
+    #[must_use]
+    pub fn contradictions(&self) -> Vec<String> {
+        if self.surplus() > 0 {
+            return Vec::new();
+        }
+        let (sent, read) = (&self.sent.counts, &self.read);
+        let pairs = [
+            ("records", read.read, sent.records()),
+            ("duplicates", read.duplicates, sent.duplicates),
+            ("malformed", read.malformed, sent.malformed_records()),
+        ];
+        let mut wrong = Vec::new();
+        for (what, read, sent) in pairs {
+            let most = sent + self.sent.open;
+            let must_agree = self.is_settled();
+            if read > most || (must_agree && read != sent) {
+                wrong.push(format!(
+                    "{}: {read} {what} were read, {sent} were sent to `{}`",
+                    self.table, self.topic
+                ));
+            }
+        }
+        wrong
+    }
+
+    pub(crate) fn shown(&self) -> LedgerTable {
+        let counts = &self.sent.counts;
+        LedgerTable {
+            table: self.table.clone(),
+            topic: self.topic.clone(),
+            sent: Sent {
+                records: counts.records(),
+                events: counts.events,
+                duplicates: counts.duplicates,
+                malformed: counts.malformed_records(),
+                on_the_way: self.sent.open,
+            },
+            read: self.read,
+            from_others: self.surplus(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etl::Counts;
+    use generator::TopicTruth;
+
+    use super::Account;
+
+    fn account(read: Counts, events: u64, duplicates: u64, open: u64) -> Account {
+        let counts = generator::Counts {
+            events,
+            duplicates,
+            ..Default::default()
+        };
+        let sent = TopicTruth { counts, open };
+        Account {
+            table: "iot".to_owned(),
+            topic: "iot".to_owned(),
+            read,
+            sent,
+        }
+    }
+
+    #[test]
+    fn both_sides_must_agree_once_everything_was_read() {
+        let read = Counts {
+            read: 10,
+            written: 8,
+            duplicates: 2,
+            ..Counts::default()
+        };
+        assert!(account(read, 8, 2, 0).contradictions().is_empty());
+        assert_eq!(
+            account(read, 9, 1, 0).contradictions(),
+            ["iot: 2 duplicates were read, 1 were sent to `iot`"]
+        );
+    }
+
+    #[test]
+    fn on_the_way_only_too_much_is_wrong() {
+        let read = Counts {
+            read: 10,
+            written: 9,
+            duplicates: 1,
+            ..Counts::default()
+        };
+        assert!(account(read, 20, 5, 0).contradictions().is_empty());
+        assert_eq!(account(read, 20, 5, 0).behind(), 15);
+        assert!(account(read, 8, 1, 1).contradictions().is_empty());
+        let wrong = ["iot: 1 duplicates were read, 0 were sent to `iot`"];
+        assert_eq!(account(read, 20, 0, 0).contradictions(), wrong);
+    }
+
+    #[test]
+    fn records_of_others_are_named_and_are_no_contradiction() {
+        let read = Counts {
+            read: 10,
+            written: 9,
+            duplicates: 1,
+            ..Counts::default()
+        };
+        let account = account(read, 8, 0, 0);
+        assert_eq!(account.contradictions(), Vec::<String>::new());
+        assert_eq!(
+            (account.surplus(), account.has_arrived(), account.is_settled()),
+            (2, true, false)
+        );
+        let note = account.surplus_note();
+        assert!(
+            note.starts_with("iot: `iot` held 2 records more than this generator sent"),
+            "{note}"
+        );
+    }
+}
