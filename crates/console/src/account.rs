@@ -5,7 +5,7 @@ use std::path::Path;
 
 use disk::RealDisk;
 use etl::{Counts, EtlError, Standing};
-use generator::TopicTruth;
+use generator::{TopicTruth, Verdict};
 use jiff::Timestamp;
 use lake::{LakeError, Payload, Snapshot};
 
@@ -163,17 +163,14 @@ impl Account {
         if self.surplus() > 0 {
             return Vec::new();
         }
-        let (sent, read) = (&self.sent.counts, &self.read);
-        let pairs = [
-            ("records", read.read, sent.records()),
-            ("duplicates", read.duplicates, sent.duplicates),
-            ("malformed", read.malformed, sent.malformed_records()),
-        ];
+        let any = self.sent.counts.expected(Verdict::Any);
+        // What a partition that came back from idleness made late would have been something else.
+        let unsure = self.sent.open + any + self.read.late_after_idle;
+        let must_agree = self.is_settled() && any == 0 && self.read.late_after_idle == 0;
         let mut wrong = Vec::new();
-        for (what, read, sent) in pairs {
-            let most = sent + self.sent.open;
-            let must_agree = self.is_settled();
-            if read > most || (must_agree && read != sent) {
+        for (what, read, sent) in self.pairs() {
+            let too_much = read > sent + unsure;
+            if too_much || (must_agree && read != sent) {
                 wrong.push(format!(
                     "{}: {read} {what} were read, {sent} were sent to `{}`",
                     self.table, self.topic
@@ -183,6 +180,28 @@ impl Account {
         wrong
     }
 
+    /// What was read and what was sent of each verdict.
+    fn pairs(&self) -> [(&'static str, u64, u64); 6] {
+        let (read, sent) = (&self.read, &self.sent.counts);
+        let expected = |verdict| sent.expected(verdict);
+        [
+            ("records", read.read, sent.records()),
+            (
+                "events to be kept",
+                read.written + read.filtered,
+                expected(Verdict::Written),
+            ),
+            ("duplicates", read.duplicates, expected(Verdict::Duplicate)),
+            ("malformed records", read.malformed, expected(Verdict::Malformed)),
+            (
+                "late events",
+                read.late - read.late_after_idle,
+                expected(Verdict::Late),
+            ),
+            ("future events", read.future, expected(Verdict::Future)),
+        ]
+    }
+
     pub(crate) fn shown(&self) -> LedgerTable {
         let counts = &self.sent.counts;
         LedgerTable {
@@ -190,9 +209,11 @@ impl Account {
             topic: self.topic.clone(),
             sent: Sent {
                 records: counts.records(),
-                events: counts.events,
-                duplicates: counts.duplicates,
-                malformed: counts.malformed_records(),
+                written: counts.expected(Verdict::Written),
+                duplicates: counts.expected(Verdict::Duplicate),
+                malformed: counts.expected(Verdict::Malformed),
+                late: counts.expected(Verdict::Late),
+                future: counts.expected(Verdict::Future),
                 on_the_way: self.sent.open,
             },
             read: self.read,
@@ -204,16 +225,14 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use etl::Counts;
-    use generator::TopicTruth;
+    use generator::{Kind, TopicTruth};
 
     use super::Account;
 
     fn account(read: Counts, events: u64, duplicates: u64, open: u64) -> Account {
-        let counts = generator::Counts {
-            events,
-            duplicates,
-            ..Default::default()
-        };
+        let counts = [(Kind::Event, events), (Kind::Duplicate, duplicates)]
+            .into_iter()
+            .collect();
         let sent = TopicTruth { counts, open };
         Account {
             table: "iot".to_owned(),
@@ -234,7 +253,10 @@ mod tests {
         assert!(account(read, 8, 2, 0).contradictions().is_empty());
         assert_eq!(
             account(read, 9, 1, 0).contradictions(),
-            ["iot: 2 duplicates were read, 1 were sent to `iot`"]
+            [
+                "iot: 8 events to be kept were read, 9 were sent to `iot`",
+                "iot: 2 duplicates were read, 1 were sent to `iot`"
+            ]
         );
     }
 
@@ -251,6 +273,50 @@ mod tests {
         assert!(account(read, 8, 1, 1).contradictions().is_empty());
         let wrong = ["iot: 1 duplicates were read, 0 were sent to `iot`"];
         assert_eq!(account(read, 20, 0, 0).contradictions(), wrong);
+    }
+
+    #[test]
+    fn each_kind_of_fault_has_its_verdict() {
+        let counts = Kind::ALL
+            .into_iter()
+            .map(|kind| (kind, 10))
+            .filter(|(kind, _)| *kind != Kind::Replayed);
+        let sent = TopicTruth {
+            counts: counts.collect(),
+            open: 0,
+        };
+        let read = Counts {
+            read: 260,
+            written: 70,
+            filtered: 30,
+            duplicates: 10,
+            late: 20,
+            future: 10,
+            malformed: 120,
+            ..Counts::default()
+        };
+        let mut account = Account {
+            read,
+            sent,
+            ..account(read, 0, 0, 0)
+        };
+        assert_eq!(account.contradictions(), Vec::<String>::new());
+        (account.read.late, account.read.malformed) = (19, 121);
+        assert_eq!(
+            account.contradictions(),
+            [
+                "iot: 121 malformed records were read, 120 were sent to `iot`",
+                "iot: 19 late events were read, 20 were sent to `iot`"
+            ]
+        );
+        // One of them was late only because its partition had been idle.
+        account.read = Counts {
+            written: 69,
+            late: 21,
+            late_after_idle: 1,
+            ..read
+        };
+        assert_eq!(account.contradictions(), Vec::<String>::new());
     }
 
     #[test]

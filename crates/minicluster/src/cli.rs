@@ -104,6 +104,8 @@ Examples:
     Etl(ServiceOptions),
     /// Make events: for the platform (`up` does), for a file, for another cluster
     Generate(Box<generate::Options>),
+    /// Run the console (`up` does)
+    Console(ServiceOptions),
 }
 
 /// What every service takes.

@@ -4,6 +4,7 @@ pub(crate) mod broker;
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod consume;
 pub(crate) mod doctor;
 pub(crate) mod down;

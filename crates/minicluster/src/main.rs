@@ -3,7 +3,6 @@
 //! There is no logic of a service here: this crate reads the settings, maps them to the options of
 //! the crates below, starts processes and prints.
 
-mod accounts;
 mod cli;
 mod command;
 mod confirmation;
@@ -59,6 +58,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Broker { id, service } => runtime.block_on(command::broker::run(&settings()?, id, service)),
         Command::Etl(service) => runtime.block_on(command::etl::run(&settings()?, service)),
         Command::Generate(options) => runtime.block_on(command::generate::run(&settings()?, *options)),
+        Command::Console(service) => runtime.block_on(command::console::run(&settings()?, service)),
     };
     // A query that was given up may still hold a thread.
     runtime.shutdown_background();

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::ValueEnum;
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+pub(crate) use console::figures::{bytes, span};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -162,32 +163,12 @@ fn table(preset: &str, header: &[(String, Align)], rows: Vec<Vec<String>>) -> St
     table.to_string()
 }
 
-/// Bytes for people: `12.3 MiB`.
-pub(crate) fn bytes(count: u64) -> String {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let unit = units.into_iter().find(|(_, shift)| count >> shift > 0);
-    unit.map_or_else(
-        || format!("{count} B"),
-        |(unit, shift)| format!("{:.1} {unit}", count as f64 / f64::from(1 << shift)),
-    )
-}
-
-/// A span of time for people: `2 h 5 min`.
-pub(crate) fn span(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::io::{self, ErrorKind};
 
-    use super::{Align, bytes, lost, plain, span, write};
+    use super::{Align, lost, plain, write};
 
     #[test]
     fn data_that_could_not_be_written_is_told() {
@@ -212,14 +193,5 @@ mod tests {
         ];
         let text = plain(&[("name", Align::Left), ("rows", Align::Right)], rows);
         assert_eq!(text, " name  rows\n a        1\n bcd    200");
-    }
-
-    #[test]
-    fn numbers_for_people() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(3 << 19), "1.5 MiB");
-        assert_eq!(span(59), "59 s");
-        assert_eq!(span(7500), "2 h 5 min");
-        assert_eq!(span(90_000), "1 d 1 h");
     }
 }

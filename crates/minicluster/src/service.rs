@@ -1,6 +1,7 @@
 //! What all service commands have in common: logging, their record, readiness, and when to stop.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use config::Settings;
@@ -15,7 +16,8 @@ use crate::supervisor::ReadyLine;
 /// How long another process of the same service may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Begins a service: logs go to stderr, and the run folder says which process it is.
+/// Begins a service: logs go to stderr, and the run folder says which process it is and where it tells
+/// about itself.
 ///
 /// # Errors
 /// If the same service runs already, or the supervisor that started this one is gone: the next `up`
@@ -24,6 +26,7 @@ pub(crate) async fn begin(
     settings: &Settings,
     service: Service,
     options: ServiceOptions,
+    api: Option<SocketAddr>,
 ) -> Outcome<RunFolder> {
     let filter = EnvFilter::try_new(&settings.log_level).map_err(|error| {
         let message = format!("`log.level` is `{}`: {error}", settings.log_level);
@@ -39,7 +42,7 @@ pub(crate) async fn begin(
     run.create()?;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match run.record_service(service, options.supervisor, None) {
+        match run.record_service(service, options.supervisor, api) {
             Ok(()) => break,
             Err(RunError::ServiceRuns { .. }) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(50)).await;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use generator::TopicTruth;
+use generator::{Progress, TopicTruth, Verdict};
 use jiff::Timestamp;
 use run::{Service as Name, ServiceState};
 
@@ -16,7 +16,6 @@ use super::Options;
 use super::brokers::{BrokersSeen, TopicPartition};
 use super::look::Look;
 use super::platform::{Platform, Running};
-use super::report::GeneratorReport;
 use crate::View;
 use crate::account::Newest;
 use crate::figures::seconds_between;
@@ -43,7 +42,7 @@ pub(super) struct Known {
     newest: Part<Option<Newest>>,
     sent: Part<BTreeMap<String, TopicTruth>>,
     etl: Part<etl::Report>,
-    generator: Part<GeneratorReport>,
+    generator: Part<Progress>,
     /// First and next offset of every partition, also of those whose leader is silent now.
     offsets: BTreeMap<TopicPartition, (i64, i64)>,
     meters: HashMap<Metered, Meter>,
@@ -300,8 +299,8 @@ impl Known {
                     topic: topic.clone(),
                     records_per_second: told.map(|told| told.per_second).or_else(measured),
                     records: truth.counts.records(),
-                    duplicates: truth.counts.duplicates,
-                    malformed: truth.counts.malformed_records(),
+                    duplicates: truth.counts.expected(Verdict::Duplicate),
+                    malformed: truth.counts.expected(Verdict::Malformed),
                 }
             })
             .collect();
@@ -310,12 +309,10 @@ impl Known {
             .map(|topic| topic.records_per_second)
             .sum::<Option<f64>>();
         let value = Generator {
-            records_per_second: report.and_then(|report| report.per_second).or(measured),
+            records_per_second: report.map(|report| report.per_second).or(measured),
             wanted_per_second: report.and_then(|report| report.wanted_per_second),
-            lateness_ms: report
-                .and_then(|report| report.recent_lateness.as_ref())
-                .map(|lateness| lateness.max_ms.max(0.0).round() as u64),
-            errors: report.and_then(|report| report.errors),
+            lateness_ms: report.map(|report| report.recent_lateness.max_ms.max(0.0).round() as u64),
+            errors: report.map(|report| report.errors),
             last_error: report.and_then(|report| report.last_error.clone()),
             topics,
         };

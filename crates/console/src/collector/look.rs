@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::brokers::{Brokers, BrokersSeen};
 use super::platform::{self, Platform};
-use super::report::{self, GeneratorReport};
+use super::report;
 use super::stored::{Stored, StoredSeen};
 use super::{EVERY, Options};
 
@@ -31,7 +31,7 @@ pub(super) enum Look {
     /// At what the ETL tells.
     Etl(Result<etl::Report, String>),
     /// At what the generator tells.
-    Generator(Result<GeneratorReport, String>),
+    Generator(Result<generator::Progress, String>),
 }
 
 /// Starts all looks, each in a task of its own.
@@ -115,7 +115,7 @@ async fn etl_report(options: &Arc<Options>) -> Result<etl::Report, String> {
     within(REPORT_PATIENCE, "the ETL's report", report).await
 }
 
-async fn generator_report(options: &Arc<Options>) -> Result<GeneratorReport, String> {
+async fn generator_report(options: &Arc<Options>) -> Result<generator::Progress, String> {
     let report = report::of(&options.run, Service::Generator);
     within(REPORT_PATIENCE, "the generator's report", report).await
 }

@@ -3,38 +3,12 @@
 use std::net::SocketAddr;
 
 use run::{RunFolder, Service};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The longest report that is read.
 const LONGEST: u64 = 8 << 20;
-
-/// What the console wants to know of the generator's report.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-pub(super) struct GeneratorReport {
-    /// Records a second, over the last seconds.
-    pub(super) per_second: Option<f64>,
-    /// Records a second that are asked for.
-    pub(super) wanted_per_second: Option<f64>,
-    pub(super) recent_lateness: Option<Lateness>,
-    pub(super) errors: Option<u64>,
-    pub(super) last_error: Option<String>,
-    #[serde(default)]
-    pub(super) topics: Vec<TopicReport>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-pub(super) struct Lateness {
-    pub(super) max_ms: f64,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-pub(super) struct TopicReport {
-    pub(super) topic: String,
-    pub(super) per_second: f64,
-}
 
 /// The report of a service that runs.
 pub(super) async fn of<T: DeserializeOwned>(folder: &RunFolder, service: Service) -> Result<T, String> {

@@ -33,12 +33,16 @@ pub struct LedgerTable {
 pub struct Sent {
     /// All records.
     pub records: u64,
-    /// Events, each sent for the first time.
-    pub events: u64,
-    /// Events sent again.
+    /// Of these: events that belong into the table.
+    pub written: u64,
+    /// Of these: events sent again.
     pub duplicates: u64,
-    /// Records that are malformed on purpose.
+    /// Of these: malformed on purpose.
     pub malformed: u64,
+    /// Of these: late on purpose.
+    pub late: u64,
+    /// Of these: ahead of their time on purpose.
+    pub future: u64,
     /// Records beyond these that may be in the topic, at most.
     pub on_the_way: u64,
 }

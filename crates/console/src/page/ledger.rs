@@ -49,17 +49,18 @@ fn one(place: usize, table: &LedgerTable) -> Markup {
                 table.sums {
                     thead { tr {
                         th { span.away { "side" } }
-                        th.number { "records" } th.number { "events" } th.number { "duplicates" }
+                        th.number { "records" } th.number { "to tables" } th.number { "duplicates" }
                         th.number { "malformed" } th.number { "late" } th.number { "future" } th.number { "on the way" }
                     } }
                     tbody {
                         tr {
                             th scope="row" { "sent" }
                             td.number { (number("sent/records", sent.records)) }
-                            td.number { (number("sent/events", sent.events)) }
+                            td.number { (number("sent/written", sent.written)) }
                             td.number { (number("sent/duplicates", sent.duplicates)) }
                             td.number { (number("sent/malformed", sent.malformed)) }
-                            td.number {} td.number {}
+                            td.number { (number("sent/late", sent.late)) }
+                            td.number { (number("sent/future", sent.future)) }
                             td.number { (number("sent/on_the_way", sent.on_the_way)) }
                         }
                         tr {

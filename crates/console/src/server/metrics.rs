@@ -264,11 +264,15 @@ fn ledger(text: &mut Text, overview: &Overview) {
             became.map(|(verdict, count)| (vec![("table", name), ("verdict", verdict)], count as f64)),
         );
         let kinds = [
-            ("event", table.sent.events),
+            ("written", table.sent.written),
             ("duplicate", table.sent.duplicates),
             ("malformed", table.sent.malformed),
+            ("late", table.sent.late),
+            ("future", table.sent.future),
         ];
-        sent.extend(kinds.map(|(kind, count)| (vec![("table", name), ("kind", kind)], count as f64)));
+        sent.extend(
+            kinds.map(|(verdict, count)| (vec![("table", name), ("verdict", verdict)], count as f64)),
+        );
     }
     text.counter(
         "ledger_records_total",
@@ -277,7 +281,7 @@ fn ledger(text: &mut Text, overview: &Overview) {
     );
     text.counter(
         "ledger_sent_total",
-        "Records sent by the generator, by kind.",
+        "Records sent by the generator, by what should become of them.",
         sent,
     );
 }

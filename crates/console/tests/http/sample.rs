@@ -168,9 +168,11 @@ fn ledger(second: u64) -> Ledger {
         topic: table.to_owned(),
         sent: Sent {
             records: written + 115,
-            events: written + 100,
+            written: written + 100,
             duplicates: 12,
             malformed: 3,
+            late: 0,
+            future: 0,
             on_the_way: 20,
         },
         read: etl::Counts {

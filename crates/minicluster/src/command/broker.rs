@@ -18,7 +18,7 @@ pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -
             format!("there is no broker {id}: `kafka.brokers` is {count}"),
         ));
     }
-    let run = service::begin(settings, Service::Broker(id), service).await?;
+    let run = service::begin(settings, Service::Broker(id), service, None).await?;
     if !reserve::probe_reservation() {
         tracing::warn!("address space is limited here (ulimit -v?): a hostile frame may end this broker");
     }

@@ -7,11 +7,11 @@ mod machine;
 mod platform;
 
 use config::Settings;
+use console::Newest;
 use run::RunFolder;
 
 use self::finding::{Finding, Level};
 use self::platform::Running;
-use crate::accounts::Newest;
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
     let run = RunFolder::new(&settings.folders);
     let running = Running::read(&run)?;
-    let newest = Newest::read(settings);
+    let newest = Newest::read(settings.folders.lake());
     let mut findings = vec![machine::memory()];
     findings.extend(machine::limits());
     let made = newest

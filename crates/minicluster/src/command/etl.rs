@@ -12,7 +12,7 @@ use crate::service;
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome {
-    service::begin(settings, Service::Etl, service).await?;
+    service::begin(settings, Service::Etl, service, None).await?;
     let options = etl::Settings {
         tables: tables(settings),
         trigger: settings.etl.trigger,
@@ -66,6 +66,15 @@ pub(crate) fn tables(settings: &Settings) -> Vec<TableDeclaration> {
         }
     }
     tables
+}
+
+/// The source tables, each with the topic that it reads.
+pub(crate) fn sources(settings: &Settings) -> Vec<(String, String)> {
+    let source = |table| match table {
+        TableDeclaration::Source(source) => Some((source.table, source.topic)),
+        TableDeclaration::Derived(_) => None,
+    };
+    tables(settings).into_iter().filter_map(source).collect()
 }
 
 /// The columns of all tables, also of those that have no rows yet.

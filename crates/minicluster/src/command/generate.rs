@@ -52,7 +52,7 @@ pub(crate) async fn run(settings: &Settings, options: Options) -> Outcome {
 
 /// The generator of the platform.
 async fn serve(settings: &Settings, service: ServiceOptions) -> Outcome {
-    service::begin(settings, Service::Generator, service).await?;
+    service::begin(settings, Service::Generator, service, None).await?;
     let kafka = Kafka {
         options: client_options(settings.bootstrap()),
         folder: settings.folders.generator(),

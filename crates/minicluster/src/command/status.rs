@@ -1,170 +1,110 @@
 //! `minicluster status`: what runs, where, and how far it is.
 
-use std::time::Duration;
-
 use config::Settings;
-use etl::{EventTime, TableStanding};
-use jiff::Timestamp;
-use record::PartitionIndex;
-use run::{RunFolder, Service, ServiceRecord, SupervisorRecord};
-use serde_json::{Value, json};
+use console::figures;
+use console::{Cluster, Etl, Generator, Lake, Ledger, Level, Overview, Part, Service, Topic};
+use run::RunFolder;
 
-use crate::accounts::Newest;
-use crate::command::topics::{self, Topic};
+use crate::command;
 use crate::failure::{Code, Failure, Outcome};
 use crate::output::{self, Align, Format};
-use crate::supervisor::services;
-
-/// Brokers that do not answer within this time are left out.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How to show it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  minicluster status
+  minicluster status -o json | jq -r .health.level            ok, starting, degraded or down
+  minicluster status -o json | jq .totals                     what it does, summed up")]
 pub(crate) struct Options {
-    /// How to print
+    /// How to print; JSON is what the console's `/api/overview` gives
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
 
-/// One service.
-struct ServiceView {
-    service: Service,
-    record: Option<ServiceRecord>,
-    restarts: u32,
-    address: String,
-}
-
-impl ServiceView {
-    fn state(&self) -> &'static str {
-        match &self.record {
-            None => "down",
-            Some(record) if record.process.is_paused() => "paused",
-            Some(_) => "running",
-        }
-    }
-}
-
-/// Where the ETL stands with one table.
-struct Lag {
-    table: String,
-    watermark: Option<EventTime>,
-    /// Records of the topic that were not read; unknown without the brokers.
-    behind: Option<i64>,
-}
-
 /// Shows the running platform.
 pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
-    let run = RunFolder::new(&settings.folders);
-    let running = run.running_services()?;
-    let Some(supervisor) = run.running_supervisor()? else {
-        let data = settings.folders.data().display();
-        let names: Vec<String> = running.iter().map(|(service, _)| service.to_string()).collect();
-        let message = match names.is_empty() {
-            true => format!("nothing is running in {data}: `minicluster up` starts it"),
-            false => format!(
-                "the supervisor is gone, but {} still run: `minicluster up` takes over, `minicluster down` stops them",
-                names.join(", ")
-            ),
-        };
-        return Err(Failure::new(Code::NotRunning, message));
-    };
-    let services = views(settings, &supervisor, &running);
-    let topics = tokio::time::timeout(PATIENCE, topics(settings)).await;
-    let topics = topics.unwrap_or_else(|_| Err(Failure::plain("the brokers do not answer")));
-    let newest = Newest::read(settings);
-    let lags = match &newest {
-        Ok(Some(newest)) => lags(newest, topics.as_ref().ok()),
-        _ => Vec::new(),
-    };
+    check_running(settings)?;
+    let view = console::look_once(command::console::options(settings)).await;
     match options.output {
-        Format::Table => show(settings, &supervisor, &services, &topics, &newest, &lags),
-        Format::Json => {
-            let topics = topics.as_ref().ok();
-            output::json(&to_json(settings, &supervisor, &services, topics, &newest, &lags));
-        }
+        Format::Table => show(&view.overview),
+        Format::Json => output::json(&serde_json::to_value(&view.overview)?),
     }
     Ok(())
 }
 
-async fn topics(settings: &Settings) -> Outcome<Vec<Topic>> {
-    let client = crate::topics::connect(settings).await?;
-    topics::all(&client).await
-}
-
-fn views(
-    settings: &Settings,
-    supervisor: &SupervisorRecord,
-    running: &[(Service, ServiceRecord)],
-) -> Vec<ServiceView> {
-    let view = |service: Service| {
-        let record = running.iter().find(|(other, _)| *other == service);
-        let address = match service {
-            // Where the running supervisor has put it, whatever the settings say now.
-            Service::Broker(id) => supervisor.bootstrap.get(id as usize - 1).cloned(),
-            Service::Etl | Service::Generator | Service::Console => None,
-        };
-        ServiceView {
-            service,
-            record: record.map(|(_, record)| record.clone()),
-            restarts: supervisor
-                .services
-                .get(&service)
-                .map_or(0, |supervised| supervised.restarts),
-            address: address.unwrap_or_default(),
-        }
+fn check_running(settings: &Settings) -> Outcome {
+    let run = RunFolder::new(&settings.folders);
+    if run.running_supervisor().map_err(Failure::of_run)?.is_some() {
+        return Ok(());
+    }
+    let data = settings.folders.data().display();
+    let running = run.running_services().map_err(Failure::of_run)?;
+    let names: Vec<String> = running.iter().map(|(service, _)| service.to_string()).collect();
+    let message = match names.is_empty() {
+        true => format!("nothing is running in {data}: `minicluster up` starts it"),
+        false => format!(
+            "the supervisor is gone, but {} still run: `minicluster up` takes over, `minicluster down` stops them",
+            names.join(", ")
+        ),
     };
-    services(settings).into_iter().map(view).collect()
+    Err(Failure::new(Code::NotRunning, message))
 }
 
-fn lags(newest: &Newest, topics: Option<&Vec<Topic>>) -> Vec<Lag> {
-    let lag = |(table, standing): (&String, &TableStanding)| {
-        let topic = topics.and_then(|topics| topics.iter().find(|topic| topic.name == standing.topic));
-        let behind = topic.map(|topic| {
-            let unread = topic.partitions.iter().filter_map(|partition| {
-                let (first, end) = partition.offsets?;
-                let next = standing.next_offsets.get(&PartitionIndex(partition.index));
-                Some(end - next.map_or(first, |next| next.0.max(first)))
-            });
-            unread.sum()
-        });
-        Lag {
-            table: table.clone(),
-            watermark: standing.watermark,
-            behind,
-        }
-    };
-    newest.standing.tables.iter().map(lag).collect()
-}
-
-fn show(
-    settings: &Settings,
-    supervisor: &SupervisorRecord,
-    services: &[ServiceView],
-    topics: &Outcome<Vec<Topic>>,
-    newest: &Outcome<Option<Newest>>,
-    lags: &[Lag],
-) {
-    let since = output::span(seconds_since(supervisor.since));
-    output::data(&format!(
-        "minicluster in {}, pid {}, up {since}\n",
-        settings.folders.data().display(),
-        supervisor.process.pid
-    ));
-    show_services(services);
+fn show(overview: &Overview) {
+    if let Some(supervisor) = overview.supervisor.value() {
+        let up = figures::span(figures::seconds_between(supervisor.since, overview.at));
+        let (data, pid) = (overview.data.display(), supervisor.pid);
+        output::data(&format!(
+            "minicluster in {data}, pid {pid}, up {up}: {}",
+            level(overview)
+        ));
+    }
+    for reason in &overview.health.reasons {
+        output::data(&format!("  {reason}"));
+    }
     output::data("");
-    match topics {
-        Ok(topics) => show_topics(topics),
-        Err(failure) => output::data(&format!(" topics unknown: {failure}")),
-    }
-    output::data(" replication: none\n");
-    match newest {
-        Ok(Some(newest)) => show_lake(newest, lags),
-        Ok(None) => output::data(" there is no lake yet"),
-        Err(failure) => output::data(&format!(" lake unknown: {failure}")),
+    show_services(overview);
+    output::data("");
+    show_part("topics", &overview.cluster, overview, show_topics);
+    show_part("generator", &overview.generator, overview, |generator, _| {
+        show_generator(generator)
+    });
+    show_part("etl", &overview.etl, overview, |etl, _| show_etl(etl));
+    output::data("");
+    show_part("lake", &overview.lake, overview, show_lake);
+    show_part("ledger", &overview.ledger, overview, |ledger, _| {
+        show_ledger(ledger)
+    });
+}
+
+fn level(overview: &Overview) -> &'static str {
+    match overview.health.level {
+        Level::Ok => "all is well",
+        Level::Starting => "starting",
+        Level::Degraded => "something is wrong",
+        Level::Down => "nothing runs",
     }
 }
 
-fn show_services(services: &[ServiceView]) {
+/// Shows a part, or says why it can't be had.
+fn show_part<T>(name: &str, part: &Part<T>, overview: &Overview, show: impl Fn(&T, &Overview)) {
+    match (&part.value, &part.problem) {
+        (Some(value), None) => show(value, overview),
+        (Some(value), Some(problem)) => {
+            show(value, overview);
+            output::data(&format!(" {name}: {problem}"));
+        }
+        (None, Some(problem)) => output::data(&format!(" {name} unknown: {problem}")),
+        (None, None) => output::data(&format!(" there is no {name} yet")),
+    }
+}
+
+fn number<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
+    value.map(show).unwrap_or_default()
+}
+
+fn show_services(overview: &Overview) {
     let header = [
         ("SERVICE", Align::Left),
         ("STATE", Align::Left),
@@ -173,163 +113,123 @@ fn show_services(services: &[ServiceView]) {
         ("MEMORY", Align::Right),
         ("RESTARTS", Align::Right),
         ("ADDRESS", Align::Left),
+        ("LAST DEATH", Align::Left),
     ];
-    let mut total = 0;
-    let rows = services.iter().map(|view| {
-        let memory = view
-            .record
-            .as_ref()
-            .and_then(|record| record.process.resident_bytes());
-        total += memory.unwrap_or_default();
-        let record = view.record.as_ref();
+    let row = |service: &Service| {
+        let up = service
+            .since
+            .map(|since| figures::seconds_between(since, overview.at));
         vec![
-            view.service.to_string(),
-            view.state().to_owned(),
-            record
-                .map(|record| record.process.pid.to_string())
-                .unwrap_or_default(),
-            record
-                .map(|record| output::span(seconds_since(record.since)))
-                .unwrap_or_default(),
-            memory.map(output::bytes).unwrap_or_default(),
-            view.restarts.to_string(),
-            view.address.clone(),
+            service.name.clone(),
+            service
+                .problem
+                .as_ref()
+                .map_or(service.state.name(), |_| "no answer")
+                .to_owned(),
+            number(service.pid, |pid| pid.to_string()),
+            number(up, figures::span),
+            number(service.memory_bytes, figures::bytes),
+            service.restarts.to_string(),
+            service.address.clone().unwrap_or_default(),
+            service.last_death.clone().unwrap_or_default(),
         ]
-    });
-    let rows = rows.collect();
-    output::data(&output::plain(&header, rows));
-    output::data(&format!(" memory of all services: {}", output::bytes(total)));
+    };
+    output::data(&output::plain(
+        &header,
+        overview.services.iter().map(row).collect(),
+    ));
+    let memory = number(overview.totals.memory_bytes, figures::bytes);
+    output::data(&format!(" memory of all services: {memory}"));
 }
 
-fn show_topics(topics: &[Topic]) {
+fn show_topics(cluster: &Cluster, _: &Overview) {
     let header = [
         ("TOPIC", Align::Left),
         ("PARTITIONS", Align::Right),
         ("RECORDS", Align::Right),
+        ("SIZE", Align::Right),
+        ("COPIES", Align::Right),
         ("LEADERS", Align::Left),
     ];
-    let rows = topics
-        .iter()
-        .map(|topic| {
-            let leaders = topic.partitions.iter().map(|partition| {
-                partition
-                    .leader
-                    .map_or("none".to_owned(), |leader| leader.to_string())
-            });
-            vec![
-                topic.name.clone(),
-                topic.partitions.len().to_string(),
-                topic.records().to_string(),
-                leaders.collect::<Vec<_>>().join(" "),
-            ]
-        })
-        .collect();
-    output::data(&output::plain(&header, rows));
+    let row = |topic: &Topic| {
+        let leaders = topic.leaders.iter();
+        let leaders = leaders.map(|leader| leader.map_or("none".to_owned(), |leader| leader.to_string()));
+        let at_least = if topic.partial { ">= " } else { "" };
+        vec![
+            topic.name.clone(),
+            topic.partitions.to_string(),
+            format!("{at_least}{}", topic.records),
+            number(topic.bytes, figures::bytes),
+            topic.replication_factor.to_string(),
+            leaders.collect::<Vec<_>>().join(" "),
+        ]
+    };
+    output::data(&output::plain(&header, cluster.topics.iter().map(row).collect()));
 }
 
-fn show_lake(newest: &Newest, lags: &[Lag]) {
-    let age = output::span(seconds_since(newest.at));
-    output::data(&format!(" lake: commit {}, made {age} ago", newest.commit));
+fn show_generator(generator: &Generator) {
+    let Some(rate) = generator.records_per_second else {
+        return;
+    };
+    let wanted = number(generator.wanted_per_second, |wanted| {
+        format!(" of {}", figures::rate(wanted))
+    });
+    output::data(&format!(" generator: {}{wanted} records/s", figures::rate(rate)));
+}
+
+fn show_etl(etl: &Etl) {
+    if let Some(waiting) = &etl.waiting {
+        output::data(&format!(" etl waits: {waiting}"));
+    }
+    if let (Some(batch), Some(ms), Some(rate)) = (etl.batch, etl.batch_ms, etl.input_per_second) {
+        let (took, rate) = (figures::span_ms(ms), figures::rate(rate));
+        output::data(&format!(
+            " etl: batch {batch} took {took}, reads {rate} records/s"
+        ));
+    }
+}
+
+fn show_lake(lake: &Lake, overview: &Overview) {
+    let age = figures::span(figures::seconds_between(lake.committed_at, overview.at));
+    output::data(&format!(" lake: commit {}, made {age} ago", lake.commit));
     let header = [
         ("TABLE", Align::Left),
         ("ROWS", Align::Right),
+        ("FILES", Align::Right),
+        ("SIZE", Align::Right),
         ("TO READ", Align::Right),
         ("WATERMARK", Align::Left),
+        ("BEHIND", Align::Right),
     ];
-    let rows = newest
-        .rows
-        .iter()
-        .map(|(table, rows)| {
-            let lag = lags.iter().find(|lag| lag.table == *table);
-            let behind = lag.and_then(|lag| lag.behind);
-            let watermark = lag.and_then(|lag| lag.watermark);
-            vec![
-                table.clone(),
-                rows.to_string(),
-                behind.map(|behind| behind.to_string()).unwrap_or_default(),
-                watermark
-                    .map(|watermark| watermark.to_string())
-                    .unwrap_or_default(),
-            ]
-        })
-        .collect();
-    output::data(&output::plain(&header, rows));
-    let wrong = newest.ledger.imbalances();
-    let balance = if wrong.is_empty() {
-        "balanced".to_owned()
-    } else {
-        wrong.join("; ")
+    let sources = overview
+        .etl
+        .value()
+        .map(|etl| etl.sources.as_slice())
+        .unwrap_or_default();
+    let row = |table: &console::Table| {
+        let source = sources.iter().find(|source| source.table == table.name);
+        vec![
+            table.name.clone(),
+            table.rows.to_string(),
+            table.files.to_string(),
+            figures::bytes(table.bytes),
+            number(source.and_then(|source| source.to_read), |records| {
+                records.to_string()
+            }),
+            number(source.and_then(|source| source.watermark), |at| at.to_string()),
+            number(
+                source.and_then(|source| source.watermark_gap_ms),
+                figures::span_ms,
+            ),
+        ]
     };
-    output::data(&format!(" ledger: {balance}"));
+    output::data(&output::plain(&header, lake.tables.iter().map(row).collect()));
 }
 
-fn to_json(
-    settings: &Settings,
-    supervisor: &SupervisorRecord,
-    services: &[ServiceView],
-    topics: Option<&Vec<Topic>>,
-    newest: &Outcome<Option<Newest>>,
-    lags: &[Lag],
-) -> Value {
-    let services = services.iter().map(|view| {
-        let record = view.record.as_ref();
-        json!({
-            "service": view.service.to_string(),
-            "state": view.state(),
-            "pid": record.map(|record| record.process.pid),
-            "since": record.map(|record| record.since.to_string()),
-            "memory_bytes": record.and_then(|record| record.process.resident_bytes()),
-            "restarts": view.restarts,
-            "address": view.address,
-        })
-    });
-    let topics = topics.map(|topics| topics.iter().map(Topic::to_json).collect::<Vec<_>>());
-    json!({
-        "data": settings.folders.data(),
-        "pid": supervisor.process.pid,
-        "since": supervisor.since.to_string(),
-        "ready": supervisor.ready,
-        "services": services.collect::<Vec<_>>(),
-        "topics": topics,
-        "replication": "none",
-        "lake": lake_to_json(newest, lags),
-    })
-}
-
-/// Null where there is no lake yet; only an `error` where it can't be read.
-fn lake_to_json(newest: &Outcome<Option<Newest>>, lags: &[Lag]) -> Value {
-    let lag = |lag: &Lag| {
-        let watermark = lag.watermark.map(|watermark| watermark.to_string());
-        json!({ "table": lag.table, "to_read": lag.behind, "watermark": watermark })
+fn show_ledger(ledger: &Ledger) {
+    let line = match ledger.balances() {
+        true => "balanced".to_owned(),
+        false => ledger.wrong.join("; "),
     };
-    match newest {
-        Ok(Some(newest)) => json!({
-            "commit": newest.commit,
-            "at": newest.at.to_string(),
-            "rows": newest.rows,
-            "sources": lags.iter().map(lag).collect::<Vec<_>>(),
-            "balanced": newest.ledger.balances(),
-        }),
-        Ok(None) => Value::Null,
-        Err(failure) => json!({ "error": failure.to_string() }),
-    }
-}
-
-fn seconds_since(since: Timestamp) -> u64 {
-    u64::try_from(Timestamp::now().duration_since(since).as_secs()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::lake_to_json;
-    use crate::failure::Failure;
-
-    #[test]
-    fn a_lake_that_cannot_be_read_is_told_in_its_place() {
-        assert_eq!(lake_to_json(&Ok(None), &[]), Value::Null);
-        let damaged = Err(Failure::plain("it is damaged"));
-        assert_eq!(lake_to_json(&damaged, &[]), json!({ "error": "it is damaged" }));
-    }
+    output::data(&format!(" ledger: {line}"));
 }

@@ -140,7 +140,7 @@ impl Platform {
         let services = status["services"].as_array().expect("a list");
         services
             .iter()
-            .find(|view| view["service"] == service)
+            .find(|view| view["name"] == service)
             .expect(service)
             .clone()
     }

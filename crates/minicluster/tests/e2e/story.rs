@@ -334,7 +334,8 @@ fn a_running_platform_stays_one_whoever_interferes() {
         platform.pid("broker-2").filter(|pid| *pid != broker)
     });
     let status = platform.status();
-    assert_eq!(status["replication"], "none");
+    let topic = &status["cluster"]["value"]["topics"][0];
+    assert_eq!(topic["replication_factor"], 1, "{status:#}");
     let restarts = status["services"]
         .as_array()
         .expect("a list")

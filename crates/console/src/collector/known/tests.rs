@@ -142,10 +142,7 @@ fn stored(second: i64, read: i64, sent: u64) -> Look {
         watermark: Some(etl::EventTime(at(second - 120).as_microsecond())),
         next_offsets: [0, 1].map(|index| (PartitionIndex(index), Offset(read))).into(),
     };
-    let events = generator::Counts {
-        events: sent,
-        ..Default::default()
-    };
+    let events = [(generator::Kind::Event, sent)].into_iter().collect();
     Look::Stored(Ok(StoredSeen {
         newest: Ok(Some(Newest {
             commit: 7,

@@ -4,10 +4,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use config::Settings;
+use console::{Newest, NewestError};
 use run::{RunFolder, Service, ServiceRecord, ServiceState, SupervisorRecord};
 
 use super::finding::Finding;
-use crate::accounts::Newest;
 use crate::failure::Outcome;
 use crate::ports::{self, Wanted};
 
@@ -159,14 +159,18 @@ pub(super) fn services(settings: &Settings, running: &Running) -> Vec<Finding> {
 }
 
 /// Whether the lake can be read and agrees with itself, and the versions of the folders.
-pub(super) fn lake(settings: &Settings, run: &RunFolder, newest: &Outcome<Option<Newest>>) -> Vec<Finding> {
+pub(super) fn lake(
+    settings: &Settings,
+    run: &RunFolder,
+    newest: &Result<Option<Newest>, NewestError>,
+) -> Vec<Finding> {
     let root = settings.folders.lake().display();
     let lake = match newest {
         Ok(None) => Finding::ok("lake", format!("there is none yet in {root}")),
-        Err(failure) => Finding::fail("lake", failure.to_string())
+        Err(error) => Finding::fail("lake", error.to_string())
             .remedy("if it can't be mended: `minicluster clean --lake --checkpoints`; the topics stay"),
         Ok(Some(newest)) => {
-            let rows: u64 = newest.rows.values().sum();
+            let rows: u64 = newest.tables.iter().map(|table| table.rows).sum();
             match newest.ledger.imbalances().as_slice() {
                 [] => Finding::ok("lake", format!("commit {}, {rows} rows, balanced", newest.commit)),
                 wrong => Finding::fail("lake", wrong.join("; "))
