@@ -1,7 +1,7 @@
 # Sourced by the suites: a cluster of their own in a temporary folder, on free ports, ended with the suite.
 #
 #   skip REASON            ends the suite, exit code 77
-#   start_cluster [ARG]... starts `minicluster up`; sets DATA, BOOTSTRAP; ARGs go to every command
+#   start_cluster [ARG]... starts `minicluster up`; sets DATA, BOOTSTRAP, CONSOLE, JOBS; ARGs go to every command
 #   mini ARG...            the command line for that cluster
 #   stop_cluster           stops it gracefully; the suite's end does so too
 #
@@ -50,9 +50,11 @@ mini() { "${command[@]}" "$@"; }
 start_cluster() {
     command -v "$PYTHON" >/dev/null || skip "no $PYTHON"
     DATA=$work/data
-    read -r p1 p2 p3 <<<"$(free_ports 3)"
+    read -r p1 p2 p3 p4 p5 <<<"$(free_ports 5)"
     command=("$MINICLUSTER" --data "$DATA" --set "kafka.external_ports.broker_1=$p1"
-        --set "kafka.external_ports.broker_2=$p2" --set "kafka.external_ports.broker_3=$p3" "$@")
+        --set "kafka.external_ports.broker_2=$p2" --set "kafka.external_ports.broker_3=$p3" --set "ui.kafka_ui_port=$p4"
+        --set "ui.spark_master_ui_port=$p5" "$@")
+    CONSOLE=http://127.0.0.1:$p4/ JOBS=http://127.0.0.1:$p5/
     BOOTSTRAP=127.0.0.1:$p1,127.0.0.1:$p2,127.0.0.1:$p3
     "${command[@]}" up >"$work/up.out" 2>"$work/up.err" &
     up_pid=$!
