@@ -419,6 +419,8 @@ fn misdecide(view: &View<'_>, records: &mut [MetadataRecord]) {
     });
     for record in records {
         let MetadataRecord::PartitionChange {
+            topic_id,
+            partition,
             leader,
             leader_epoch,
             isr,
@@ -431,10 +433,16 @@ fn misdecide(view: &View<'_>, records: &mut [MetadataRecord]) {
         match view.options.bug {
             Some(crate::Bug::KeepLeaderEpoch) if fenced.is_none() => leader_epoch.0 -= 2,
             Some(crate::Bug::ElectAnyone) if fenced.is_some() => {
+                let led = view.metadata.partition(*topic_id, *partition);
+                if led.is_none_or(|partition| partition.leader != fenced) {
+                    continue;
+                }
                 let alive =
                     |id: &BrokerId| Some(*id) != fenced && view.metadata.unfenced().any(|(b, _)| b == *id);
-                // The last, so that it makes a difference.
-                if let Some(anyone) = replicas.iter().copied().rfind(alive) {
+                // One that makes a difference, if there is one.
+                let lags = |id: &BrokerId| alive(id) && !isr.contains(id);
+                let found = replicas.iter().copied().find(lags);
+                if let Some(anyone) = found.or_else(|| replicas.iter().copied().find(alive)) {
                     *leader = Some(anyone);
                     *isr = vec![anyone];
                 }

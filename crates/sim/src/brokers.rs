@@ -1,9 +1,11 @@
 //! Runs of the brokers' own executors, on simulated disks.
 
 mod connections;
+mod consumers;
 mod processes;
 mod producers;
 mod reading;
+mod replication;
 mod trouble;
 mod world;
 
@@ -30,6 +32,8 @@ pub struct Summary {
     pub power_losses: u64,
     /// Topics that clients were told exist.
     pub topics: usize,
+    /// Leader epochs of partitions that somebody led.
+    pub led: usize,
     /// Records that were acknowledged.
     pub records: usize,
 }

@@ -14,6 +14,11 @@
 //! After every step it is checked what must never happen: two leaders of one term, committed
 //! metadata that differs or goes back, an answered topic that is gone, an epoch that two processes
 //! lead, a producer id given twice, an acknowledged record that is missing, doubled or elsewhere.
+//!
+//! Of copies of partitions: what a leader calls committed is on everybody who is in sync; whoever is elected was in
+//! sync; no high watermark goes back; a record that was acknowledged with acks=all is on as many replicas as must
+//! be in sync; what a consumer has read stays. In the end all replicas are in sync and equal byte for byte.
+//!
 //! After a power loss the same holds for metadata, which is synced before anybody hears of it;
 //! records are promised to survive a process only.
 //!

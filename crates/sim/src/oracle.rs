@@ -18,6 +18,8 @@ pub(crate) struct Oracle {
     led: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, u64)>,
     /// The same as committed metadata says it, by broker epochs.
     committed_leaders: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, BrokerEpoch)>,
+    /// The leader epoch of each partition, and who was in sync.
+    in_sync: BTreeMap<(TopicId, PartitionIndex), (LeaderEpoch, Vec<BrokerId>)>,
     producer_ids: BTreeSet<ProducerId>,
     created: BTreeMap<TopicId, String>,
     deletions: BTreeMap<String, Deletions>,
@@ -37,6 +39,10 @@ struct Deletions {
 impl Oracle {
     pub(crate) fn terms(&self) -> usize {
         self.leaders.len()
+    }
+
+    pub(crate) fn led(&self) -> usize {
+        self.led.len()
     }
 
     pub(crate) fn newest(&self) -> Index {
@@ -72,6 +78,7 @@ impl Oracle {
         if index <= self.newest {
             return Ok(());
         }
+        self.elections(metadata, index.0 == self.newest.0 + 1)?;
         self.newest = index;
         for (broker, registered) in &metadata.brokers {
             let known = self.broker_epochs.entry(*broker).or_insert(registered.epoch);
@@ -84,6 +91,29 @@ impl Oracle {
             *known = registered.epoch;
         }
         self.committed_leaders(metadata)
+    }
+
+    /// Who leads anew was in sync: nobody else has everything. Where several entries were applied at once, what
+    /// held between them isn't known.
+    fn elections(&mut self, metadata: &Metadata, by_one: bool) -> Result<(), String> {
+        for topic in metadata.topics.values() {
+            for (place, partition) in (0..).zip(&topic.partitions) {
+                let now = (partition.leader_epoch, partition.isr.clone());
+                let before = self.in_sync.insert((topic.id, PartitionIndex(place)), now);
+                let Some((epoch, isr)) =
+                    before.filter(|(epoch, _)| by_one && *epoch != partition.leader_epoch)
+                else {
+                    continue;
+                };
+                if let Some(leader) = partition.leader.filter(|leader| !isr.contains(leader)) {
+                    return Err(format!(
+                        "broker {leader} leads {}-{place} after epoch {epoch}, of which {isr:?} were in sync",
+                        topic.name
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// An epoch of a partition has one leader, in one registration.
@@ -110,7 +140,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// A process leads a partition.
+    /// A process leads a partition. Whether that is new.
     pub(crate) fn leads_partition(
         &mut self,
         id: BrokerId,
@@ -118,10 +148,11 @@ impl Oracle {
         topic: TopicId,
         partition: PartitionIndex,
         epoch: LeaderEpoch,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
+        let before = self.led.len();
         let (known, known_start) = *self.led.entry((topic, partition, epoch)).or_insert((id, start));
         if (known, known_start) == (id, start) {
-            return Ok(());
+            return Ok(self.led.len() > before);
         }
         Err(format!(
             "epoch {epoch} of partition {partition} of topic {} has two leaders: \

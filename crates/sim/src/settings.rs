@@ -13,16 +13,31 @@ usage: minicluster-sim [--world quorum|brokers] [--seeds N] [--from N] [--seed N
   --from    the first seed (0)
   --seed    one run, with its story
   --bug     make a mistake: send-before-persist, apply-uncommitted, reuse-producer-ids,
-            answer-before-commit, keep-leader-epoch, delete-by-name";
+            answer-before-commit, keep-leader-epoch, delete-by-name, stale-isr, elect-anyone,
+            commit-alone, commit-below-minimum, ignore-proposed, trust-own-log, join-early,
+            skip-truncation, acknowledge-early, answer-when-deposed, forget-producers,
+            read-uncommitted";
 
 /// Names of the mistakes.
-const BUGS: [(&str, Bug); 6] = [
+const BUGS: [(&str, Bug); 18] = [
     ("send-before-persist", Bug::SendBeforePersist),
     ("apply-uncommitted", Bug::ApplyUncommitted),
     ("reuse-producer-ids", Bug::ReuseProducerIds),
     ("answer-before-commit", Bug::AnswerBeforeCommit),
     ("keep-leader-epoch", Bug::KeepLeaderEpoch),
     ("delete-by-name", Bug::DeleteByName),
+    ("stale-isr", Bug::StaleIsr),
+    ("elect-anyone", Bug::ElectAnyone),
+    ("commit-alone", Bug::CommitAlone),
+    ("commit-below-minimum", Bug::CommitBelowMinimum),
+    ("ignore-proposed", Bug::IgnoreProposed),
+    ("trust-own-log", Bug::TrustOwnLog),
+    ("join-early", Bug::JoinEarly),
+    ("skip-truncation", Bug::SkipTruncation),
+    ("acknowledge-early", Bug::AcknowledgeEarly),
+    ("answer-when-deposed", Bug::AnswerWhenDeposed),
+    ("forget-producers", Bug::ForgetProducers),
+    ("read-uncommitted", Bug::ReadUncommitted),
 ];
 
 /// Runs between two lines of progress.

@@ -42,7 +42,12 @@ impl World {
     }
 
     pub(super) fn send(&mut self, from: BrokerId, to: BrokerId, frame: Bytes) {
-        let delay = self.random.between(0, self.weather.delay);
+        let is_slow = self
+            .weather
+            .slow
+            .is_some_and(|slow| slow == from.0 || slow == to.0);
+        let longest = self.weather.delay + if is_slow { self.weather.slow_by } else { 0 };
+        let delay = self.random.between(0, longest);
         let entry = self.connections.entry(pair(from, to)).or_default();
         let connection = entry.number;
         entry.travelling.entry(to).or_default().push_back(frame);

@@ -25,6 +25,7 @@ impl World {
             host: "127.0.0.1".to_owned(),
             port,
         }];
+        node.max_replication = self.weather.replicas;
         node.bug = self.bug;
         let folder = PathBuf::from("/broker");
         let boot_id = format!("boot-{}", self.boots);
@@ -94,6 +95,9 @@ impl World {
         self.power_losses += 1;
         self.boots += 1;
         self.acknowledged.clear();
+        for producer in &mut self.producers {
+            producer.consumer.forget();
+        }
         for id in self.ids() {
             self.stop(id);
             let mut random = self.random.clone();

@@ -1,8 +1,9 @@
 //! Clients: they create and delete topics, and each kept topic has an idempotent producer.
 
-use broker::{Request, Response};
+use broker::{Executor, Request, Response};
 use bytes::Bytes;
-use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use cluster::Metadata;
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
@@ -15,6 +16,7 @@ use record::{
     TopicId,
 };
 
+use super::consumers::Consumer;
 use super::world::{Happening, LAST_PRODUCE, Purpose, World};
 
 /// Topics that clients only create: once answered, they must stay.
@@ -27,7 +29,7 @@ const DELETED: u64 = 2;
 const UNKNOWN_TOPIC: i16 = 3;
 
 /// Errors after which the same batch is sent again: leaders that moved, are unknown, or have no room.
-const TRY_AGAIN: [i16; 9] = [3, 5, 6, 7, 13, 14, 15, 19, 56];
+const TRY_AGAIN: [i16; 10] = [3, 5, 6, 7, 13, 14, 15, 19, 20, 56];
 
 /// The log doesn't continue where this producer was: only a power loss may bring that about.
 const SEQUENCE_LOST: [i16; 2] = [45, 59];
@@ -44,6 +46,8 @@ pub(super) struct Producer {
     /// Records of the batch under way.
     under_way: u64,
     power_losses_seen: u64,
+    /// Who reads the topic.
+    pub(super) consumer: Consumer,
 }
 
 /// A record that a producer was told is kept.
@@ -93,7 +97,12 @@ impl World {
         let topic = CreatableTopic::default()
             .with_name(TopicName(text(&name)))
             .with_num_partitions(partitions)
-            .with_replication_factor(-1);
+            .with_replication_factor(self.weather.replicas)
+            .with_configs(vec![
+                CreatableTopicConfig::default()
+                    .with_name(text("min.insync.replicas"))
+                    .with_value(Some(text(&self.weather.min_in_sync.to_string()))),
+            ]);
         let create = CreateTopicsRequest::default()
             .with_topics(vec![topic])
             .with_timeout_ms(2_000);
@@ -113,6 +122,10 @@ impl World {
             (Purpose::Init(producer), Response::InitProducerId(response)) => {
                 self.identified(producer, &response)
             }
+            (Purpose::Consume { index, from, losses }, Response::Fetch(response)) => {
+                self.consumed(index, from, losses, response)
+            }
+            (Purpose::Latest(index), Response::ListOffsets(response)) => self.told_latest(index, &response),
             (Purpose::Produce(producer), Response::Produce(response)) => self.produced(producer, &response),
             (purpose, body) => Err(format!("{purpose:?} was answered by {body:?}")),
         }
@@ -143,7 +156,10 @@ impl World {
             next_record: 0,
             under_way: 0,
             power_losses_seen: self.power_losses,
+            consumer: Consumer::default(),
         });
+        self.schedule
+            .after(50, Happening::Consume(self.producers.len() - 1));
         self.schedule
             .after(10, Happening::Produce(self.producers.len() - 1));
     }
@@ -245,11 +261,12 @@ impl World {
             producer.sequence += producer.under_way as i32;
             producer.next_record += producer.under_way;
             producer.under_way = 0;
-            let next = producer.next_record;
+            let (next, topic) = (producer.next_record, producer.topic);
             self.tell(format!(
                 "{name} has {next} records acknowledged, the last batch at {base}"
             ));
-            let pause = self.random.between(1, 2 * self.weather.request_every);
+            self.is_kept(topic, base)?;
+            let pause = self.random.between(1, 2 * self.weather.produce_every);
             self.schedule
                 .after(pause.min(LAST_PRODUCE / 2), Happening::Produce(index));
             return Ok(());
@@ -266,10 +283,19 @@ impl World {
 
     /// The leader of a topic's partition 0, as the best informed broker knows it.
     pub(super) fn leader_of(&self, topic: TopicId) -> Option<BrokerId> {
-        let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
-        let best = running.max_by_key(|executor| executor.metadata().applied)?;
-        let leader = best.metadata().partition(topic, PartitionIndex(0))?.leader?;
+        let leader = self
+            .best_metadata()?
+            .partition(topic, PartitionIndex(0))?
+            .leader?;
         self.brokers[&leader].executor.is_some().then_some(leader)
+    }
+
+    /// The metadata of whoever runs and has applied most.
+    pub(super) fn best_metadata(&self) -> Option<&Metadata> {
+        let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
+        running
+            .map(Executor::metadata)
+            .max_by_key(|metadata| metadata.applied)
     }
 }
 

@@ -4,15 +4,10 @@ use std::collections::BTreeMap;
 
 use broker::{Input, Output, Request, RequestId, Response};
 use bytes::Bytes;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::{FetchRequest, TopicName};
-use kafka_protocol::protocol::StrBytes;
-use record::{Batch, BrokerId, PartitionIndex, TopicId};
+use record::{BrokerId, PartitionIndex, TopicId};
 
+use super::consumers::{self, fetch_request};
 use super::world::{REST, World};
-
-/// Longest decompressed batch of these producers.
-const LIMIT: usize = 1 << 20;
 
 impl World {
     pub(super) fn judge(&mut self) -> Result<(), String> {
@@ -38,7 +33,16 @@ impl World {
             let (topic, name) = (self.producers[index].topic, self.producers[index].name.clone());
             let found = self.read(topic, &name)?;
             self.compare(topic, &name, &found)?;
+            for (offset, seen) in &self.producers[index].consumer.seen {
+                if found.get(offset) != Some(seen) {
+                    let there = found.get(offset);
+                    return Err(format!(
+                        "{name}: {seen:?} was read at {offset}, in the end there is {there:?}"
+                    ));
+                }
+            }
         }
+        self.replicas_agree()?;
         Ok(())
     }
 
@@ -76,16 +80,9 @@ impl World {
         loop {
             let bytes = self.fetch(leader, name, next)?;
             let before = next;
-            for batch in Batch::split(bytes) {
-                let batch = batch.map_err(|e| format!("{name}: {e}"))?;
-                next = batch.next_offset().0;
-                let payload = batch.records_within(LIMIT).map_err(|e| format!("{name}: {e}"))?;
-                for record in payload.iter() {
-                    let record = record.map_err(|e| format!("{name}: {e}"))?;
-                    let value = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
-                    records.insert(record.offset.0, value);
-                }
-            }
+            let (found, end) = consumers::records(bytes, name)?;
+            records.extend(found);
+            next = end.unwrap_or(next);
             if next == before {
                 return Ok(records);
             }
@@ -93,19 +90,7 @@ impl World {
     }
 
     fn fetch(&mut self, at: BrokerId, name: &str, offset: i64) -> Result<Bytes, String> {
-        let partition = FetchPartition::default()
-            .with_partition(0)
-            .with_fetch_offset(offset)
-            .with_partition_max_bytes(1 << 16);
-        let topic = FetchTopic::default()
-            .with_topic(TopicName(StrBytes::from_string(name.to_owned())))
-            .with_partitions(vec![partition]);
-        let body = FetchRequest::default()
-            .with_max_wait_ms(0)
-            .with_min_bytes(0)
-            .with_max_bytes(1 << 20)
-            .with_session_epoch(-1)
-            .with_topics(vec![topic]);
+        let body = fetch_request(name, offset, 0);
         let request = RequestId {
             connection: u64::MAX,
             serial: offset as u64,

