@@ -29,8 +29,18 @@
 //!   again under the name.
 //! * No message of a peer ends in a panic: what no correct voter sends doesn't reach `raft`.
 //!
-//! Not there yet: replication (a replication factor above 1 is refused), snapshots (all entries stay in
-//! memory and on disk), brokers that don't vote.
+//! Copies of partitions are decided by two values of their own, one for each replica, which the executor keeps
+//! beside its log: a [`Leader`] knows who is in sync and what is committed, a [`Follower`] what to do with what it
+//! fetched.
+//!
+//! * A record is committed when everybody in the ISR has it, and everybody who was proposed for it since (KIP-497),
+//!   while enough are in sync (KIP-966). The ISR changes through committed metadata only.
+//! * A proposal is withdrawn only by a newer partition epoch: a delayed copy of it may still be committed.
+//! * Whoever leads was in sync. The last one in sync stays so, alive or not; nobody else leads.
+//! * A partition that moves changes hands in one entry, when all who shall hold it are in sync.
+//!
+//! Not there yet: snapshots (all entries stay in memory and on disk); waiting for all replicas and electing the
+//! longest where a power loss has taken every clean one.
 //!
 //! `testdata/*.txt` tell stories of small clusters as text; the crate `sim` runs thousands of random
 //! ones. The feature `deliberate-bugs` compiles mistakes in for the simulator to find; only
