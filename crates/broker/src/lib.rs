@@ -23,7 +23,9 @@
 //!   epoch are written into the frame that came from the socket.
 //! * Requests of one connection are run and answered in their order. A Fetch that finds too little waits in
 //!   the executor and is woken by the append, by a change of leader, or by its deadline.
-//! * What isn't there (groups, transactions, replication) is refused with Kafka's error for it, never with
+//! * Clients read up to the high watermark, and `acks=all` is answered when it has passed their records: every
+//!   replica in sync has them then. Followers copy bytes; where their log parts from the leader's it is cut.
+//! * What isn't there (groups, transactions) is refused with Kafka's error for it, never with
 //!   silence. [`ADVERTISED`] lists all that a client may ask; a request for anything else closes the
 //!   connection, as Kafka does.
 //! * No frame ends a broker: lengths are bounded before memory is given, requests are decoded by

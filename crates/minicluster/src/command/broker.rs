@@ -64,6 +64,7 @@ fn options(settings: &Settings, run: &RunFolder, id: u32) -> Outcome<BrokerOptio
     let peers = ListenOn::new(&host, own.peer_port, format!("kafka.peer_ports.broker_{id}"));
     Ok(BrokerOptions {
         default_partitions: i32::try_from(kafka.partitions)?,
+        default_replication: i16::try_from(kafka.replication_factor)?,
         ..BrokerOptions::new(
             broker_id(id)?,
             identity.cluster_id,

@@ -138,8 +138,12 @@ fn summary(settings: &Settings, command: &str) -> String {
     line(
         "topics",
         format!(
-            "{topics} ({} partitions each, replication: none)",
-            settings.kafka.partitions
+            "{topics} ({} partitions each, {})",
+            settings.kafka.partitions,
+            match settings.kafka.replication_factor {
+                1 => "one copy".to_owned(),
+                copies => format!("{copies} copies"),
+            }
         ),
     );
     line(

@@ -335,7 +335,7 @@ fn a_running_platform_stays_one_whoever_interferes() {
     });
     let status = platform.status();
     let topic = &status["cluster"]["value"]["topics"][0];
-    assert_eq!(topic["replication_factor"], 1, "{status:#}");
+    assert_eq!(topic["replication_factor"], 3, "{status:#}");
     let restarts = status["services"]
         .as_array()
         .expect("a list")
