@@ -49,6 +49,14 @@ impl Feed {
         }
     }
 
+    /// Where its windows end; of a file that isn't known.
+    pub(crate) fn until_us(&self, settings: &Settings) -> Option<i64> {
+        match self {
+            Self::Streams(_) => Some(stream::until_us(settings)),
+            Self::File(_) => None,
+        }
+    }
+
     /// Events that fence; of a file there are none to be had, so they are empty objects.
     pub(crate) fn fences(
         &self,

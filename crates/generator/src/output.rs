@@ -77,6 +77,8 @@ pub fn write(
             .collect(),
         left: settings.end.records.unwrap_or(u64::MAX),
         told: Instant::now(),
+        end_us: i64::MIN,
+        is_cut_short: false,
     };
     let windows = feed.blocking_windows(settings, beginning, 0)?;
     let ended = writing.write_all(&windows, &mut files, stop, &mut progress);
@@ -84,6 +86,7 @@ pub fn write(
         // Whoever read it has enough.
         Err(Broken { error, .. }) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(Broken { what, error }) => return Err(GeneratorError::File { what, error }),
+        Ok(()) if writing.is_cut_short => return Err(GeneratorError::Maker),
         Ok(()) => {}
     }
     Ok(writing.progress(None))
@@ -104,6 +107,10 @@ struct Writing<'a> {
     counts: Vec<(String, Counts)>,
     left: u64,
     told: Instant,
+    /// Of the last window.
+    end_us: i64,
+    /// The windows ended before they should: a thread failed.
+    is_cut_short: bool,
 }
 
 impl Writing<'_> {
@@ -116,7 +123,11 @@ impl Writing<'_> {
     ) -> Result<(), Broken> {
         let mut has_begun = false;
         while self.left > 0 && !stop.load(Ordering::Relaxed) {
-            let Ok(window) = windows.recv() else { break };
+            let Ok(window) = windows.recv() else {
+                self.is_cut_short = self.end_us < stream::until_us(self.settings);
+                break;
+            };
+            self.end_us = window.end_us;
             if !std::mem::replace(&mut has_begun, true) {
                 self.pace.begin(Instant::now());
             }

@@ -260,6 +260,7 @@ impl Generator {
                 self.settings.speed,
                 crate::stream::stalls(&self.settings, beginning),
             ),
+            until_us: self.feed.until_us(&self.settings),
             left: self
                 .settings
                 .end

@@ -37,6 +37,8 @@ pub(crate) struct Sender {
     pub(crate) log: Arc<Mutex<TruthLog>>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) pace: Pace,
+    /// Where the windows end; earlier ends mean that a thread failed. `None`: wherever they do.
+    pub(crate) until_us: Option<i64>,
     /// Records that may still be sent, of all runs.
     pub(crate) left: u64,
     /// The time that the clock of the events shows, for progress.
@@ -52,14 +54,22 @@ impl Sender {
         mut stop: watch::Receiver<bool>,
         tally: mpsc::Sender<Chunk>,
     ) -> Result<(), GeneratorError> {
-        let mut has_begun = false;
+        let (mut has_begun, mut end_us) = (false, i64::MIN);
         while self.left > 0 {
             let window = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 window = windows.recv() => window,
             };
-            let Some(window) = window else { break };
+            let Some(window) = window else {
+                let is_early = self.until_us.is_some_and(|until_us| end_us < until_us);
+                return if is_early {
+                    Err(GeneratorError::Maker)
+                } else {
+                    Ok(())
+                };
+            };
+            end_us = window.end_us;
             if !std::mem::replace(&mut has_begun, true) {
                 self.pace.begin(Instant::now());
             }

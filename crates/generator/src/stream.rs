@@ -130,13 +130,15 @@ pub(crate) fn course(settings: &Settings, streams: &[StreamSettings], start_us: 
         Some(speed) => full.min(REAL_SECONDS * speed),
         None => full.min(3_600.0),
     };
-    let until_us = settings
-        .end
-        .until
-        .map_or(i64::MAX, jiff::Timestamp::as_microsecond);
     Course {
         start_us,
         window_us: ((seconds * 1e6) as i64).max(1),
-        until_us,
+        until_us: until_us(settings),
     }
+}
+
+/// Where the clock of the events ends.
+pub(crate) fn until_us(settings: &Settings) -> i64 {
+    let until = settings.end.until;
+    until.map_or(i64::MAX, jiff::Timestamp::as_microsecond)
 }

@@ -43,8 +43,8 @@ pub(crate) struct Options {
     /// End after so many records
     #[arg(long, value_name = "RECORDS")]
     count: Option<u64>,
-    /// So many records a real second, steadily, those of all streams together
-    #[arg(long, value_name = "RECORDS", value_parser = rate)]
+    /// So many events a real second, steadily, those of all streams together; faulty ones may come on top
+    #[arg(long, value_name = "EVENTS", value_parser = rate)]
     rate: Option<f64>,
     /// Equal seeds make equal events
     #[arg(long, value_name = "NUMBER")]
