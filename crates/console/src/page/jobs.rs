@@ -74,7 +74,7 @@ fn headline(view: &View, job: &Job) -> Markup {
                 span { (badge(service.state, service.problem.as_deref())) }
                 @if let Some(since) = service.since { span { "up " (figures::span(figures::seconds_between(since, view.overview.at))) } }
                 @if let Some(pid) = service.pid { span { "pid " (figure("/jobs/0/service/pid", Some(pid), |pid| pid.to_string())) } }
-                span { (figure("/jobs/0/service/restarts", Some(service.restarts), |n| n.to_string())) " restarts" }
+                span { (counted("/jobs/0/service/restarts", Some(u64::from(service.restarts)), "restart", "restarts")) }
                 span { (figure("/jobs/0/service/memory_bytes", service.memory_bytes, figures::bytes)) }
             }
         }
@@ -142,7 +142,7 @@ fn query_row(place: usize, query: &Query) -> Markup {
     html! {
         tr data-key=(query.table) {
             th.clip scope="row" {
-                (query.table) " " small { "from " (query.topic) }
+                (query.table) br; small { "from " (query.topic) }
                 span.phases { (bar(&[
                     (read.written, "p1"), (read.duplicates, "p3"), (read.late + read.future, "p5"),
                     (read.malformed, "p4"), (read.filtered, "p2"),
@@ -167,7 +167,7 @@ fn derived_row(place: usize, derived: &Derived) -> Markup {
     let at = |pointer: &str| format!("/jobs/0/derived/{place}/{pointer}");
     html! {
         tr data-key=(derived.table) {
-            th.clip scope="row" { (derived.table) " " small { "windows over " (derived.source) } }
+            th.clip scope="row" { (derived.table) br; small { "windows over " (derived.source) } }
             td {} td {} td {}
             td.number { (figure(at("open"), Some(derived.open), figures::count)) " open" }
             td.number { (figure(at("closed"), Some(derived.closed), figures::count)) " closed" }

@@ -16,7 +16,7 @@ pub(super) fn services(view: &View) -> Markup {
         div.scroll tabindex="0" role="region" aria-label="Services" {
             table {
                 thead { tr {
-                    th { "service" } th { "state" } th.number.wide { "pid" } th.number { "up" } th.number { "restarts" }
+                    th { "service" } th { "state" } th.number.wide { "pid" } th.number.wide { "up" } th.number { "restarts" }
                     th.number.wide { "cores" } th.number { "memory" } th.wide { span.away { "memory, the last 15 minutes" } }
                     th.wide { "address" } th.wide { "last death" }
                 } }
@@ -26,7 +26,7 @@ pub(super) fn services(view: &View) -> Markup {
                     }
                 }
                 tfoot { tr {
-                    th scope="row" { "all" } td {} td.wide {} td {} td {}
+                    th scope="row" { "all" } td {} td.wide {} td.wide {} td {}
                     td.number.wide { (figure("/totals/cpu_cores", overview.totals.cpu_cores, figures::cores)) }
                     td.number { (figure("/totals/memory_bytes", overview.totals.memory_bytes, figures::bytes)) }
                     td.wide {} td.wide {} td.wide {}
@@ -47,7 +47,7 @@ fn row(view: &View, place: usize, service: &Service) -> Markup {
             th scope="row" { (service.name) }
             td { (badge(service.state, service.problem.as_deref())) }
             td.number.wide { (figure(at("pid"), service.pid, |pid| pid.to_string())) }
-            td.number { @if let Some(up) = up { (figures::span(up)) } @else { span.none { "–" } } }
+            td.number.wide { @if let Some(up) = up { (figures::span(up)) } @else { span.none { "–" } } }
             td.number { (figure(at("restarts"), Some(service.restarts), |n| n.to_string())) }
             td.number.wide { (figure(at("cpu_cores"), service.cpu_cores, figures::cores)) }
             td.number { (figure(at("memory_bytes"), service.memory_bytes, figures::bytes)) }
