@@ -34,6 +34,15 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// The name of a platform cannot be that of a folder.
+    #[error("`--name {name}`: a name is made of letters, digits, `-`, `_` and `.`, as in `--name demo`")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Nobody knows where this user keeps data.
+    #[error("neither XDG_DATA_HOME nor HOME is an absolute path: set one of them, or say `--data FOLDER`")]
+    NoHome,
     /// Settings are wrong: all that were found.
     #[error("{}", Listed(.0))]
     Problems(Vec<Problem>),

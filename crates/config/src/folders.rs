@@ -2,6 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::ConfigError;
+
+/// The data folder of a platform with a name: `minicluster/<name>` where this user keeps data,
+/// `$XDG_DATA_HOME` or `~/.local/share`.
+///
+/// # Errors
+/// A name that is more than a name, or a user without a home.
+pub fn named_folder(name: &str) -> Result<PathBuf, ConfigError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        return Err(ConfigError::Name {
+            name: name.to_owned(),
+        });
+    }
+    let variable = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let home = || Some(variable("HOME")?.join(".local/share"));
+    let data = variable("XDG_DATA_HOME")
+        .or_else(home)
+        .ok_or(ConfigError::NoHome)?;
+    Ok(data.join("minicluster").join(name))
+}
+
 /// The folders of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folders {

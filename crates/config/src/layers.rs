@@ -16,6 +16,9 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// Settings from the command line; they win over everything.
     pub flags: Vec<Flag>,
+    /// Settings that a running platform wrote down ([`crate::Loaded::snapshot`]): they count in place of
+    /// files and environment, which may be others by now.
+    pub snapshot: Option<PathBuf>,
 }
 
 /// What the sources hold.
@@ -44,6 +47,17 @@ impl Layers {
     /// # Errors
     /// A file that was named and cannot be read.
     pub(crate) fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        if let Some(path) = &sources.snapshot {
+            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+                path: path.clone(),
+                error,
+            })?;
+            return Ok(Self {
+                file: ConfigFile::Read(path.clone(), text),
+                flags: sources.flags.clone(),
+                ..Self::default()
+            });
+        }
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
         });

@@ -37,12 +37,13 @@ mod render;
 mod schema;
 mod settings;
 mod show;
+mod snapshot;
 mod snippet;
 mod streams;
 mod suggestion;
 
 pub use error::{ConfigError, Problem};
-pub use folders::Folders;
+pub use folders::{Folders, named_folder};
 pub use key::Key;
 pub use keys::KEYS;
 pub use kind::{Kind, span};
@@ -55,6 +56,7 @@ pub use render::{Rendered, render};
 pub use schema::schema;
 pub use settings::{Broker, Curve, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
 pub use streams::{Field, FieldKind, Stream, StreamFormat};
+pub use suggestion::nearest;
 
 #[cfg(test)]
 mod golden;

@@ -1,6 +1,6 @@
 //! The layers laid over each other and checked: settings, where each comes from, and what is worth a note.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::assembly::{self, assemble};
 use crate::check::Checker;
@@ -9,6 +9,7 @@ use crate::error::{ConfigError, Problem};
 use crate::file;
 use crate::key::Key;
 use crate::keys::KEYS;
+use crate::kind::Kind;
 use crate::layers::{ConfigFile, Layers, Sources};
 use crate::machine::Machine;
 use crate::origin::Origin;
@@ -111,6 +112,14 @@ impl Loaded {
             },
         };
         KEYS.iter().map(value).collect()
+    }
+
+    /// A folder that somebody set, or has a default, resolved.
+    pub(crate) fn folder(&self, path: &'static str) -> Option<PathBuf> {
+        match Key::of_path(path)?.kind {
+            Kind::Folder => Checker::new(&self.raw).folder(path),
+            _ => None,
+        }
     }
 
     /// A value that nobody set and that follows from others.

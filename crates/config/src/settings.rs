@@ -143,7 +143,8 @@ pub struct Etl {
     pub watermark: Duration,
     /// Threads that decode, judge and encode: two workers' cores, as far as the machine has them.
     pub threads: usize,
-    /// Memory that batches and state may take: two workers' memory, as far as the machine has it.
+    /// Memory by which micro-batches are sized: two workers' memory, as far as the machine has it. State
+    /// comes on top, for it grows with the keys.
     pub memory_bytes: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::key::Key;
 use crate::kind::Kind;
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, Value};
 use crate::origin::Origin;
 
 impl Key {
@@ -30,9 +30,14 @@ impl Loaded {
     /// The settings in effect as the text of a `config.yml`; with the origin of each as a comment if wanted.
     #[must_use]
     pub fn yaml(&self, with_origin: bool) -> String {
+        self.yaml_of(self.values(), with_origin)
+    }
+
+    /// The same with these values.
+    pub(crate) fn yaml_of(&self, values: Vec<Value>, with_origin: bool) -> String {
         let mut lines: Vec<(String, Option<Origin>)> = Vec::new();
         let mut open: Vec<&str> = Vec::new();
-        for value in self.values() {
+        for value in values {
             let mut sections: Vec<&str> = value.key.path.split('.').collect();
             let name = sections.pop().unwrap_or_default();
             let common = open.iter().zip(&sections).take_while(|(a, b)| a == b).count();

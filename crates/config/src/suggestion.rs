@@ -1,7 +1,8 @@
 //! "Did you mean": the known name nearest to one that is not known.
 
 /// The candidate nearest to `name`, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (best, distance) = candidates
         .map(|candidate| (candidate, distance(name, candidate)))
         .min_by_key(|(_, distance)| *distance)?;

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use config::{Flag, Loaded, Machine, Settings, Sources};
+use config::{Flag, Loaded, Machine, Settings, Sources, named_folder};
+use run::RunFolder;
 
 use crate::command::{
-    clean, completions, config as configuration, consume, doctor, generate, ledger, produce, sql, status,
-    topics,
+    clean, completions, config as configuration, consume, doctor, generate, ledger, logs, produce, restart,
+    signals, sql, status, topics, up,
 };
 use crate::failure::{Code, Failure, Outcome};
 
@@ -41,16 +42,22 @@ pub(crate) struct Shared {
     /// The data folder [default: data]
     #[arg(long, value_name = "FOLDER", global = true)]
     data: Option<PathBuf>,
+    /// A platform with a name, found from every folder; its data lie where this user keeps data
+    #[arg(long, value_name = "NAME", global = true)]
+    name: Option<String>,
     /// Overrides a setting: `--set kafka.partitions=3`
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     settings: Vec<String>,
+    /// Settings that a supervisor wrote down: in place of config.yml and the environment
+    #[arg(long, value_name = "FILE", global = true, hide = true)]
+    snapshot: Option<PathBuf>,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start everything and keep it running; Ctrl-C stops it in order
-    Up,
+    Up(up::Options),
     /// Stop everything in order
     #[command(after_help = "\
 Examples:
@@ -58,6 +65,16 @@ Examples:
     Down,
     /// What runs, where, and how far it is
     Status(status::Options),
+    /// What the services log
+    Logs(logs::Options),
+    /// Stop a service as it should be and start it again
+    Restart(restart::Options),
+    /// Kill a service (SIGKILL), for drills: the supervisor starts it again
+    Kill(signals::KillOptions),
+    /// Pause a service (SIGSTOP): it keeps its connections and does nothing
+    Pause(signals::PauseOptions),
+    /// Let a paused service go on (SIGCONT)
+    Resume(signals::ResumeOptions),
     /// Ask the lake in SQL: one committed state of all tables
     Sql(sql::Options),
     /// Topics: show, create, alter, delete
@@ -114,26 +131,114 @@ pub(crate) struct ServiceOptions {
     /// The supervisor that starts it: without that one it does not begin
     #[arg(long, value_name = "PID", hide = true)]
     pub(crate) supervisor: Option<u32>,
+    /// Ends when that supervisor does
+    #[arg(long, hide = true)]
+    pub(crate) alone: bool,
+}
+
+impl Command {
+    /// Whether it runs a service.
+    pub(crate) fn is_service(&self) -> bool {
+        matches!(
+            self,
+            Self::Broker { .. } | Self::Etl(_) | Self::Generate(_) | Self::Console(_)
+        )
+    }
 }
 
 impl Shared {
-    /// Reads the settings that these flags ask for.
+    /// The settings of the platform that these flags lead to: where it runs, those it runs with.
     pub(crate) fn settings(&self) -> Outcome<Settings> {
-        self.loaded().map(|loaded| loaded.settings)
+        // A platform with a name is found without any file.
+        if let Some(file) = self.named_snapshot()? {
+            return self.with_snapshot(file);
+        }
+        let settings = self.loaded()?.settings;
+        let run = RunFolder::new(&settings.folders);
+        let file = run.settings_file();
+        if self.snapshot.is_some() || run.running_supervisor()?.is_none() || !file.exists() {
+            return Ok(settings);
+        }
+        self.with_snapshot(file)
     }
 
-    /// The same with all that is known about them.
+    /// What these flags ask for with all that is known about it, whatever runs.
     pub(crate) fn loaded(&self) -> Outcome<Loaded> {
         config::load(&self.sources()?, Machine::here()).map_err(configuration::failure)
+    }
+
+    fn with_snapshot(&self, file: PathBuf) -> Outcome<Settings> {
+        let mut from = self.clone();
+        from.snapshot = Some(file);
+        Ok(from.loaded()?.settings)
+    }
+
+    fn named_snapshot(&self) -> Outcome<Option<PathBuf>> {
+        let Some(name) = self.name.as_ref().filter(|_| self.snapshot.is_none()) else {
+            return Ok(None);
+        };
+        let file = named_folder(name)
+            .map_err(configuration::failure)?
+            .join("run/settings.yml");
+        Ok(file.exists().then_some(file))
+    }
+
+    /// The data folder that these flags name, and the flag that does.
+    fn data_folder(&self) -> Outcome<Option<(String, PathBuf)>> {
+        match (&self.data, &self.name) {
+            (Some(_), Some(_)) => {
+                let message = "`--data` and `--name` both say where the data lie: say one of them";
+                Err(Failure::new(Code::Usage, message))
+            }
+            (Some(data), None) => Ok(Some(("--data".to_owned(), data.clone()))),
+            (None, Some(name)) => {
+                let data = named_folder(name).map_err(configuration::failure)?;
+                Ok(Some((format!("--name {name}"), data)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Whether the data folder is named by flags.
+    pub(crate) fn names_data(&self) -> bool {
+        let by_setting = |setting: &String| setting.starts_with("data_folder=");
+        self.data.is_some() || self.name.is_some() || self.settings.iter().any(by_setting)
+    }
+
+    /// The same flags with these settings on top.
+    pub(crate) fn with(&self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut with = self.clone();
+        for (key, value) in settings {
+            let same = |setting: &String| setting.split_once('=').is_some_and(|(other, _)| other == key);
+            with.settings.retain(|setting| !same(setting));
+            with.settings.push(format!("{key}={value}"));
+        }
+        with
+    }
+
+    /// The same flags for this data folder.
+    pub(crate) fn with_data(&self, data: PathBuf) -> Self {
+        Self {
+            data: Some(data),
+            ..self.clone()
+        }
+    }
+
+    /// The flags of a process that must have the settings of a snapshot and no others.
+    pub(crate) fn of_snapshot(file: PathBuf) -> Self {
+        Self {
+            snapshot: Some(file),
+            ..Self::default()
+        }
     }
 
     /// Where these flags say that settings come from.
     pub(crate) fn sources(&self) -> Outcome<Sources> {
         let mut flags = Vec::new();
-        if let Some(data) = &self.data {
+        if let Some((flag, data)) = self.data_folder()? {
             let text = data.to_string_lossy().into_owned();
             flags.push(Flag {
-                flag: "--data".to_owned(),
+                flag,
                 path: "data_folder".to_owned(),
                 text,
             });
@@ -154,17 +259,17 @@ impl Shared {
         Ok(Sources {
             file: self.config.clone(),
             flags,
+            snapshot: self.snapshot.clone(),
         })
     }
 
-    /// The flags that lead another command to the same platform once it runs: all but the ports, which
-    /// the running supervisor has written down, and what only the generator uses.
+    /// The flags that lead another command to the same platform while it runs: where it lies. All else it
+    /// has written down.
     pub(crate) fn place(&self) -> Vec<OsString> {
-        const LEFT_OUT: [&str; 3] = ["kafka.external_ports.", "kafka.peer_ports.", "data_generator."];
         let mut place = self.clone();
         place
             .settings
-            .retain(|setting| !LEFT_OUT.iter().any(|key| setting.starts_with(key)));
+            .retain(|setting| setting.starts_with("data_folder="));
         place.arguments()
     }
 
@@ -178,8 +283,14 @@ impl Shared {
         if let Some(data) = &self.data {
             push("--data", data.into());
         }
+        if let Some(name) = &self.name {
+            push("--name", name.into());
+        }
         for setting in &self.settings {
             push("--set", setting.into());
+        }
+        if let Some(snapshot) = &self.snapshot {
+            push("--snapshot", snapshot.into());
         }
         arguments
     }
@@ -218,28 +329,24 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_to_the_same_platform_is_all_but_the_ports() {
-        let line = [
-            "minicluster",
-            "--data",
-            "d",
-            "--set",
-            "storage.datalake_root=/l",
-            "--set",
-            "kafka.external_ports.broker_1=1",
-            "--set",
-            "topics.iot=things",
-            "up",
-        ];
-        let cli = Cli::parse_from(line);
-        let wanted = [
-            "--data",
-            "d",
-            "--set",
-            "storage.datalake_root=/l",
-            "--set",
-            "topics.iot=things",
-        ];
-        assert_eq!(cli.shared.place(), wanted);
+    fn what_leads_to_the_same_platform_is_where_it_lies() {
+        let line = ["minicluster", "--data", "d", "--set", "topics.iot=things", "up"];
+        assert_eq!(Cli::parse_from(line).shared.place(), ["--data", "d"]);
+    }
+
+    #[test]
+    fn settings_of_up_take_the_place_of_others_for_the_same_key() {
+        let line = ["minicluster", "--set", "a=1", "--set", "ab=2", "up"];
+        let shared = Cli::parse_from(line)
+            .shared
+            .with([("a".to_owned(), "3".to_owned())]);
+        assert_eq!(shared.arguments(), ["--set", "ab=2", "--set", "a=3"]);
+    }
+
+    #[test]
+    fn a_name_and_a_folder_are_one_too_many() {
+        let line = ["minicluster", "--name", "n", "status", "--data", "d"];
+        let failure = Cli::parse_from(line).shared.sources().expect_err("both");
+        assert!(failure.to_string().contains("say one of them"), "{failure}");
     }
 }

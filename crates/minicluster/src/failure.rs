@@ -56,6 +56,10 @@ impl Failure {
         Self::new(code, error)
     }
 
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code as u8)
     }

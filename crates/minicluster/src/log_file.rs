@@ -35,6 +35,19 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_extension(format!("log.{number}"))
 }
 
+/// A line of a log without the time that it may begin with: `2025-06-01T12:00:00.123456Z`.
+pub(crate) fn without_time(line: &str) -> &str {
+    match line.split_once(' ') {
+        Some((time, rest)) if is_time(time) => rest,
+        _ => line,
+    }
+}
+
+/// Whether a word is a time as it stands in front of a logged line.
+pub(crate) fn is_time(word: &str) -> bool {
+    word.len() >= 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T'
+}
+
 /// The last error that a service logged in the lines after `from`, if there is one.
 pub(crate) fn last_error(path: &Path, from: u64) -> Option<String> {
     let mut file = File::open(path).ok()?;
@@ -45,6 +58,7 @@ pub(crate) fn last_error(path: &Path, from: u64) -> Option<String> {
     file.read_to_end(&mut tail).ok()?;
     let tail = String::from_utf8_lossy(&tail);
     let error = |line: &str| {
+        let line = without_time(line);
         let panicked = line.contains("panicked at").then(|| line.trim().to_owned());
         line.strip_prefix("error: ").map(str::to_owned).or(panicked)
     };
@@ -53,7 +67,7 @@ pub(crate) fn last_error(path: &Path, from: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ROTATE_AT, last_error, numbered, open, rotate};
+    use super::{ROTATE_AT, last_error, numbered, open, rotate, without_time};
     use std::io::Write;
 
     #[test]
@@ -76,6 +90,15 @@ mod tests {
             );
         }
         assert!(!numbered(&path, 4).exists());
+    }
+
+    #[test]
+    fn a_line_is_told_without_its_time() {
+        assert_eq!(
+            without_time("2025-06-01T12:00:00.123456Z error: a b"),
+            "error: a b"
+        );
+        assert_eq!(without_time("error: a b"), "error: a b");
     }
 
     #[test]

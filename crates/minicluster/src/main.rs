@@ -13,6 +13,7 @@ mod output;
 mod ports;
 mod record_line;
 mod service;
+mod service_name;
 mod supervisor;
 mod topics;
 
@@ -38,14 +39,33 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the crates below warn of, for whoever runs a command. Services log by their settings.
+fn log_warnings() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    // There is no other one yet.
+    let _ = subscriber.try_init();
+}
+
 fn run(cli: Cli) -> Outcome {
+    if !cli.command.is_service() {
+        log_warnings();
+    }
     // Not every command needs good settings.
     let settings = || cli.shared.settings();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = match cli.command {
-        Command::Up => runtime.block_on(command::up::run(cli.shared.loaded()?, &cli.shared)),
+        Command::Up(options) => runtime.block_on(command::up::run(&cli.shared, &options)),
         Command::Down => runtime.block_on(command::down::run(&settings()?)),
         Command::Status(options) => runtime.block_on(command::status::run(&settings()?, &options)),
+        Command::Logs(options) => runtime.block_on(command::logs::run(&settings()?, &options)),
+        Command::Restart(options) => runtime.block_on(command::restart::run(&settings()?, &options)),
+        Command::Kill(options) => runtime.block_on(command::signals::kill(&settings()?, &options)),
+        Command::Pause(options) => runtime.block_on(command::signals::pause(&settings()?, &options)),
+        Command::Resume(options) => runtime.block_on(command::signals::resume(&settings()?, &options)),
         Command::Sql(options) => runtime.block_on(command::sql::run(&settings()?, &options)),
         Command::Topics(options) => runtime.block_on(command::topics::run(&settings()?, &options)),
         Command::Produce(options) => runtime.block_on(command::produce::run(&settings()?, &options)),

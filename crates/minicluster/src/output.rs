@@ -1,11 +1,15 @@
 //! The only place that writes to the terminal: data to stdout, everything else to stderr.
 
+pub(crate) mod live;
+
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 pub(crate) use console::figures::bytes;
+use jiff::Timestamp;
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -50,7 +54,9 @@ pub(crate) fn try_data(text: &str) -> io::Result<()> {
 
 /// Prints data for a process that must go on: where stdout takes nothing, to stderr.
 pub(crate) fn announce(text: &str) {
-    if write(&mut io::stdout().lock(), text).is_err() {
+    let mut written = Ok(());
+    live::above(|| written = write(&mut io::stdout().lock(), text));
+    if written.is_err() {
         progress(text);
     }
 }
@@ -67,10 +73,30 @@ fn lost(failed: &io::Error) -> Option<String> {
     (!has_left).then(|| format!("the output is not complete: {failed}"))
 }
 
+/// Whether to write in colours there: on a terminal, unless `NO_COLOR` is set (no-color.org).
+pub(crate) fn may_colour(to: &impl IsTerminal) -> bool {
+    to.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether lines of progress begin with the time, as in a log file.
+static WITH_TIME: AtomicBool = AtomicBool::new(false);
+
+/// From now on lines of progress go to a log file.
+pub(crate) fn progress_is_logged() {
+    WITH_TIME.store(true, Ordering::Relaxed);
+}
+
 /// Tells what is going on.
 pub(crate) fn progress(text: &str) {
+    if WITH_TIME.load(Ordering::Relaxed) {
+        let now = Timestamp::now();
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            let _ = writeln!(io::stderr().lock(), "{now:.6} {line}");
+        }
+        return;
+    }
     // There is no other place to tell that stderr is gone.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    live::above(|| drop(writeln!(io::stderr().lock(), "{text}")));
 }
 
 /// Tells why a command fails.

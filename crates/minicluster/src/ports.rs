@@ -1,8 +1,9 @@
-//! Whether the ports are free, and who has them if not.
+//! The ports that a platform listens on: which, whether they are free, and who has them if not.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
+use config::{Broker, Settings};
 use run::name_of;
 
 use crate::failure::{Code, Failure, Outcome};
@@ -12,6 +13,67 @@ use crate::failure::{Code, Failure, Outcome};
 pub(crate) struct Wanted {
     pub(crate) port: u16,
     pub(crate) key: String,
+}
+
+/// Every port that these settings ask for.
+pub(crate) fn wanted(settings: &Settings) -> Vec<Wanted> {
+    let of_broker = |broker: &Broker| {
+        [
+            ("external_ports", broker.client_port),
+            ("peer_ports", broker.peer_port),
+        ]
+        .map(|(section, port)| Wanted {
+            port,
+            key: format!("kafka.{section}.broker_{}", broker.id),
+        })
+    };
+    let brokers = settings.kafka.brokers.iter().flat_map(of_broker);
+    brokers.chain(of_console(settings)).collect()
+}
+
+/// Those of the console.
+pub(crate) fn of_console(settings: &Settings) -> [Wanted; 2] {
+    [
+        ("ui.kafka_ui_port", settings.ui.console_port),
+        ("ui.spark_master_ui_port", settings.ui.jobs_port),
+    ]
+    .map(|(key, port)| Wanted {
+        port,
+        key: key.to_owned(),
+    })
+}
+
+/// Every port moved up by a number, as settings.
+///
+/// # Errors
+/// Ports end at 65535.
+pub(crate) fn moved(wanted: &[Wanted], offset: u16) -> Outcome<Vec<(String, String)>> {
+    let moved = wanted.iter().map(|Wanted { port, key }| {
+        let port = port.checked_add(offset).ok_or_else(|| {
+            let message = format!("`--port-offset {offset}`: `{key}` would be beyond 65535");
+            Failure::new(Code::Usage, message)
+        })?;
+        Ok((key.clone(), port.to_string()))
+    });
+    moved.collect()
+}
+
+/// A free port for each, as settings. Somebody else may take one before it is listened on.
+pub(crate) fn free(host: IpAddr, wanted: &[Wanted]) -> Outcome<Vec<(String, String)>> {
+    // All are held until all are found, so that they differ.
+    let mut held = Vec::new();
+    let mut settings = Vec::new();
+    for Wanted { key, .. } in wanted {
+        let listener = TcpListener::bind((host, 0)).map_err(|error| {
+            Failure::new(
+                Code::Conflict,
+                format!("there is no free port on {host} for `{key}`: {error}"),
+            )
+        })?;
+        settings.push((key.clone(), listener.local_addr()?.port().to_string()));
+        held.push(listener);
+    }
+    Ok(settings)
 }
 
 /// Checks that every port can be listened on.
@@ -90,7 +152,35 @@ fn listening_inode(line: &str, port: u16) -> Option<u64> {
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
 
-    use super::{Wanted, check, listening_inode};
+    use std::collections::BTreeSet;
+
+    use super::{Wanted, check, free, listening_inode, moved};
+
+    fn wanted(port: u16, key: &str) -> Wanted {
+        Wanted {
+            port,
+            key: key.to_owned(),
+        }
+    }
+
+    #[test]
+    fn ports_are_moved_together_and_not_beyond_the_end() {
+        let both = [wanted(19092, "a"), wanted(65_000, "b")];
+        let settings = moved(&both, 500).expect("within the bounds");
+        let pair = |key: &str, port: &str| (key.to_owned(), port.to_owned());
+        assert_eq!(settings, [pair("a", "19592"), pair("b", "65500")]);
+        let message = moved(&both, 1000).expect_err("beyond").to_string();
+        assert!(message.contains("`b` would be beyond 65535"), "{message}");
+    }
+
+    #[test]
+    fn free_ports_differ_and_can_be_listened_on() {
+        let all: Vec<Wanted> = (0..8).map(|key| wanted(1, &key.to_string())).collect();
+        let host = Ipv4Addr::LOCALHOST.into();
+        let settings = free(host, &all).expect("there are free ports");
+        let ports: BTreeSet<&String> = settings.iter().map(|(_, port)| port).collect();
+        assert_eq!(ports.len(), 8);
+    }
 
     #[test]
     fn a_taken_port_names_its_holder_and_the_setting() {
@@ -110,8 +200,6 @@ mod tests {
             message.ends_with("with `--set kafka.external_ports.broker_1=PORT`"),
             "{message}"
         );
-        drop(listener);
-        check(Ipv4Addr::LOCALHOST.into(), &wanted).expect("free again");
     }
 
     #[test]

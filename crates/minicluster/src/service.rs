@@ -1,13 +1,20 @@
 //! What all service commands have in common: logging, their record, readiness, and when to stop.
 
+mod metrics;
+mod report;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use config::Settings;
-use run::{RunError, RunFolder, Service};
+use run::{ProcessHandle, RunError, RunFolder, Service};
+use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+pub(crate) use metrics::{Kind, Metrics};
+pub(crate) use report::{Report, Reporter};
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
@@ -50,12 +57,28 @@ pub(crate) async fn begin(
             Err(error) => return Err(Failure::of_run(error)),
         }
     }
+    if let Some(supervisor) = options.supervisor.filter(|_| options.alone) {
+        end_with(supervisor);
+    }
     tracing::info!(
         pid = std::process::id(),
         version = env!("CARGO_PKG_VERSION"),
         "{service} begins"
     );
     Ok(run)
+}
+
+/// Stops this process when the supervisor has ended.
+fn end_with(supervisor: u32) {
+    // It was our parent a moment ago; if it is gone by now, so is everything.
+    let handle = ProcessHandle::open(supervisor).ok();
+    tokio::spawn(async move {
+        if let Some(handle) = handle {
+            handle.gone_within(None).await;
+        }
+        tracing::info!("the supervisor has ended, and nobody takes over");
+        let _ = kill_process(getpid(), Signal::TERM);
+    });
 }
 
 /// Tells the supervisor that the service is ready.

@@ -3,30 +3,34 @@
 //! [`plan`] decides; this file executes: it holds the processes, listens to them and to signals,
 //! and tells the operator one line about everything that happens.
 
+mod action;
+mod exit;
 mod launcher;
 mod order;
 mod patience;
 mod plan;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use config::Settings;
 use jiff::Timestamp;
 use run::{
-    Death, EventKind, Process, RunEvent, RunFolder, Service, ServiceState, Supervised, SupervisorRecord,
+    Death, EventKind, Process, ProcessHandle, RunEvent, RunFolder, Service, ServiceState, Supervised,
+    SupervisorRecord,
 };
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use action::{Action, Outcome as Ending, Report};
+use exit::Exit;
 pub(crate) use launcher::ReadyLine;
+pub(crate) use launcher::Start;
 use launcher::{Launcher, ROTATE_EVERY, Told};
 pub(crate) use order::stop_stage;
 use patience::Patience;
-use plan::{Action, Event, Exit, Outcome as Ending, Plan, Report};
+use plan::{Event, Plan};
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::output;
@@ -39,7 +43,9 @@ pub(crate) fn services(settings: &Settings) -> Vec<Service> {
         .brokers
         .iter()
         .map(|broker| Service::Broker(broker.id));
-    brokers.chain([Service::Etl, Service::Generator]).collect()
+    brokers
+        .chain([Service::Etl, Service::Generator, Service::Console])
+        .collect()
 }
 
 /// The running supervisor.
@@ -55,17 +61,22 @@ pub(crate) struct Supervisor {
     record: SupervisorRecord,
     /// When each process was started, for the line that says how long it took.
     starts: BTreeMap<Service, Instant>,
-    /// What is printed once everything is ready.
+    /// Printed once everything is ready, if there is somebody to read it.
     summary: String,
+    /// With this process everything ends.
+    parent: Option<ProcessHandle>,
 }
+
+/// How often it is looked whether somebody paused a service.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Supervisor {
     pub(crate) fn new(
         settings: Settings,
         run: RunFolder,
-        program: PathBuf,
-        flags: Vec<OsString>,
+        start: Start,
         summary: String,
+        parent: Option<ProcessHandle>,
     ) -> Outcome<Self> {
         let (tell, told) = mpsc::channel(64);
         let (topics_sender, topics) = mpsc::channel(1);
@@ -80,10 +91,11 @@ impl Supervisor {
                 .collect(),
             events: VecDeque::new(),
         };
-        run.record_supervisor(&record)?;
+        // Of an earlier one; nobody waits for them any more.
+        run.take_restart_requests()?;
         Ok(Self {
             plan: Plan::new(services(&settings), Patience::default()),
-            launcher: Launcher::new(program, flags, run.clone(), tell),
+            launcher: Launcher::new(start, run.clone(), tell),
             settings,
             run,
             told,
@@ -93,6 +105,7 @@ impl Supervisor {
             record,
             starts: BTreeMap::new(),
             summary,
+            parent,
         })
     }
 
@@ -101,11 +114,22 @@ impl Supervisor {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hang_up = signal(SignalKind::hangup())?;
+        let mut requests = signal(SignalKind::user_defined1())?;
+        // Who reads the record may send signals.
+        self.run.record_supervisor(&self.record)?;
+        let mut orphaned = std::pin::pin!(gone(self.parent.take()));
+        let mut has_parent = true;
+        let mut look = tokio::time::interval(LOOK_EVERY);
         let mut rotate = tokio::time::interval(ROTATE_EVERY);
+        let mut pending = VecDeque::new();
         let mut event = Event::Begin;
         loop {
             if let Some(ending) = self.take(event) {
                 return finish(ending);
+            }
+            if let Some(next) = pending.pop_front() {
+                event = next;
+                continue;
             }
             let due = self.plan.deadline().map(|due| self.started + due);
             event = tokio::select! {
@@ -117,6 +141,20 @@ impl Supervisor {
                 Some(()) = interrupt.recv() => Event::Interrupted,
                 Some(()) = terminate.recv() => Event::StopRequested,
                 Some(()) = hang_up.recv() => Event::StopRequested,
+                Some(()) = requests.recv() => {
+                    pending.extend(self.restart_requests());
+                    Event::Tick
+                }
+                () = &mut orphaned, if has_parent => {
+                    has_parent = false;
+                    let line = "the process that this was started for has ended".to_owned();
+                    self.tell(None, EventKind::Note, line);
+                    Event::StopRequested
+                }
+                _ = look.tick() => {
+                    self.look_for_pauses();
+                    Event::Tick
+                }
                 () = until(due) => Event::Tick,
                 _ = rotate.tick() => {
                     for line in self.launcher.rotate_logs() {
@@ -137,19 +175,16 @@ impl Supervisor {
             for action in self.plan.on(event, self.started.elapsed()) {
                 match action {
                     Action::Start(service) => events.extend(self.start(service)),
-                    Action::Terminate(service) => {
-                        self.tell(Some(service), EventKind::Stopping, format!("stopping {service}"));
+                    Action::Terminate(service, patience) => {
+                        let line = format!("stopping {service}; it has {} s", patience.as_secs());
+                        self.tell(Some(service), EventKind::Stopping, line);
                         self.launcher.signal(service, Signal::TERM);
                         // A paused process takes no other signal.
                         self.launcher.signal(service, Signal::CONT);
                     }
                     Action::Kill(service) => self.launcher.signal(service, Signal::KILL),
                     Action::CreateTopics => self.create_topics(),
-                    Action::AnnounceReady => {
-                        self.record.ready = true;
-                        self.remember(None, EventKind::Ready, "everything is ready".to_owned());
-                        output::announce(&self.summary);
-                    }
+                    Action::AnnounceReady => self.ready(),
                     Action::Report(Report { service, kind, line }) => self.tell(service, kind, line),
                     Action::Finish(how) => ending = Some(how),
                 }
@@ -171,6 +206,44 @@ impl Supervisor {
         self.remember(Some(service), EventKind::Started, format!("{service} starts"));
         let exit = self.launcher.start(service).err()?;
         Some(self.exited(service, exit))
+    }
+
+    fn restart_requests(&mut self) -> Vec<Event> {
+        match self.run.take_restart_requests() {
+            Ok(services) => services.into_iter().map(Event::RestartRequested).collect(),
+            Err(error) => {
+                self.tell(
+                    None,
+                    EventKind::Note,
+                    format!("a restart was asked for in vain: {error}"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    fn look_for_pauses(&mut self) {
+        for (service, paused) in self.launcher.pauses() {
+            let (kind, line) = match paused {
+                true => (
+                    EventKind::Paused,
+                    format!("{service} is paused: `minicluster resume {service}` lets it go on"),
+                ),
+                false => (EventKind::Resumed, format!("{service} goes on")),
+            };
+            self.tell(Some(service), kind, line);
+            self.write_record();
+        }
+    }
+
+    fn ready(&mut self) {
+        self.record.ready = true;
+        let line = "everything is ready".to_owned();
+        if self.summary.is_empty() {
+            return self.tell(None, EventKind::Ready, line);
+        }
+        output::announce(&self.summary);
+        self.remember(None, EventKind::Ready, line);
     }
 
     /// Tells the operator, and remembers it.
@@ -233,6 +306,16 @@ impl Supervisor {
             // Nobody listens any more where everything is being stopped.
             let _ = sender.send(result).await;
         });
+    }
+}
+
+/// Done when the process has ended; never where there is none.
+async fn gone(process: Option<ProcessHandle>) {
+    match process {
+        Some(process) => {
+            process.gone_within(None).await;
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -32,11 +32,14 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RunErr
 
 /// Replaces a file as a whole, so that no reader sees a part.
 pub(crate) fn replace(path: &Path, value: &impl Serialize) -> Result<(), RunError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| RunError::file(path, error.into()))?;
+    replace_text(path, &text)
+}
+
+/// The same with a text.
+pub(crate) fn replace_text(path: &Path, text: &str) -> Result<(), RunError> {
     let draft = draft_of(path);
-    let written = serde_json::to_vec_pretty(value)
-        .map_err(io::Error::from)
-        .and_then(|text| write_draft(&draft, &text, 0o644))
-        .and_then(|_| std::fs::rename(&draft, path));
+    let written = write_draft(&draft, text.as_bytes(), 0o644).and_then(|_| std::fs::rename(&draft, path));
     written.map_err(|error| {
         // What could not be written as a whole is of no use.
         let _ = std::fs::remove_file(&draft);

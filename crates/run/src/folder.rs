@@ -6,6 +6,8 @@
 //! | `supervisor.json` | [`SupervisorRecord`] | `up` |
 //! | `services.lock` | empty; `flock` while services are looked for or record themselves | all |
 //! | `<service>.json` | [`ServiceRecord`] | the service itself, when it begins |
+//! | `settings.yml` | the settings in effect (`config::Loaded::snapshot`) | `up` |
+//! | `restart/<service>` | empty: the service is to be restarted | `restart`; `up` removes it |
 //! | `cluster-secret` | 32 random bytes in base64, for the owner only | `up` |
 //! | `logs/<service>.log` | what the service logs | the service, through its stderr |
 //!
@@ -16,6 +18,7 @@
 //! looks for services therefore sees all that will ever run.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -255,6 +258,58 @@ impl RunFolder {
 
     fn identity_file(&self) -> PathBuf {
         self.data.join("minicluster.json")
+    }
+
+    /// Where the settings in effect are written down.
+    #[must_use]
+    pub fn settings_file(&self) -> PathBuf {
+        self.run.join("settings.yml")
+    }
+
+    /// Writes down the settings in effect.
+    ///
+    /// # Errors
+    /// If they can't be written.
+    pub fn record_settings(&self, settings: &str) -> Result<(), RunError> {
+        file::replace_text(&self.settings_file(), settings)
+    }
+
+    /// Asks the supervisor to restart a service. It looks when it gets SIGUSR1.
+    ///
+    /// # Errors
+    /// If this can't be written.
+    pub fn request_restart(&self, service: Service) -> Result<(), RunError> {
+        let folder = self.requests();
+        std::fs::create_dir_all(&folder).map_err(|error| RunError::file(&folder, error))?;
+        file::replace_text(&folder.join(service.to_string()), "")
+    }
+
+    /// Takes the services that somebody wants restarted.
+    ///
+    /// # Errors
+    /// If the requests can't be read or removed.
+    pub fn take_restart_requests(&self) -> Result<Vec<Service>, RunError> {
+        let folder = self.requests();
+        let mut requested = Vec::new();
+        for service in Service::all() {
+            let path = folder.join(service.to_string());
+            match std::fs::remove_file(&path) {
+                Ok(()) => requested.push(service),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(RunError::file(&path, error)),
+            }
+        }
+        Ok(requested)
+    }
+
+    fn requests(&self) -> PathBuf {
+        self.run.join("restart")
+    }
+
+    /// Where the supervisor itself logs when it runs in the background.
+    #[must_use]
+    pub fn supervisor_log(&self) -> PathBuf {
+        self.logs.join("supervisor.log")
     }
 
     /// Where a service logs.

@@ -188,8 +188,16 @@ fn paths(settings: &Settings, part: Part) -> Vec<PathBuf> {
         Part::Checkpoints => vec![state_folder(settings)],
         Part::Brokers => vec![folders.brokers(), folders.generator()],
         Part::Rest => {
-            let mut paths: Vec<PathBuf> =
-                below(&folders.run(), &["cluster-secret", "supervisor.json", "logs"]);
+            let mut paths: Vec<PathBuf> = below(
+                &folders.run(),
+                &[
+                    "cluster-secret",
+                    "supervisor.json",
+                    "settings.yml",
+                    "restart",
+                    "logs",
+                ],
+            );
             paths.push(folders.data().join("minicluster.json"));
             paths
         }

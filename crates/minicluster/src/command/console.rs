@@ -9,7 +9,7 @@ use run::{RunFolder, Service};
 use crate::cli::ServiceOptions;
 use crate::command;
 use crate::failure::{Failure, Outcome};
-use crate::ports::{self, Wanted};
+use crate::ports;
 use crate::service;
 use crate::supervisor::services;
 
@@ -19,7 +19,7 @@ const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome {
     let ui = settings.ui;
-    ports::check(HOST, &wanted_ports(settings))?;
+    ports::check(HOST, &ports::of_console(settings))?;
     let address = |port| SocketAddr::new(HOST, port);
     let bound = Server::bind(address(ui.console_port), address(ui.jobs_port)).await;
     let server =
@@ -35,18 +35,6 @@ pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome
     service::ready(format!("http://{console}/, jobs http://{jobs}/"));
     server.serve(collector.views(), stop).await?;
     Ok(())
-}
-
-/// The ports that it listens on.
-pub(crate) fn wanted_ports(settings: &Settings) -> [Wanted; 2] {
-    let wanted = |port, key: &str| Wanted {
-        port,
-        key: key.to_owned(),
-    };
-    [
-        wanted(settings.ui.console_port, "ui.kafka_ui_port"),
-        wanted(settings.ui.jobs_port, "ui.spark_master_ui_port"),
-    ]
 }
 
 /// What there is to look at.

@@ -1,26 +1,33 @@
 //! `minicluster etl`: from the topics to the lake.
 
+mod report;
+
 use arrow::datatypes::SchemaRef;
 use config::Settings;
 use etl::{EtlError, TableDeclaration};
 use lake::LakeError;
 use run::Service;
 
+use report::Told;
+
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
-use crate::service;
+use crate::service::{self, Reporter};
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome {
-    service::begin(settings, Service::Etl, service, None).await?;
+    let (reporter, api) = Reporter::serve(Told::default()).await?;
+    service::begin(settings, Service::Etl, service, Some(api)).await?;
+    let default = etl::Settings::new(
+        settings.folders.lake().to_owned(),
+        settings.folders.checkpoints().to_owned(),
+    );
     let options = etl::Settings {
         tables: tables(settings),
         trigger: settings.etl.trigger,
         threads: settings.etl.threads,
-        ..etl::Settings::new(
-            settings.folders.lake().to_owned(),
-            settings.folders.checkpoints().to_owned(),
-        )
+        epoch_bytes: epoch_bytes(settings.etl.memory_bytes, default.epoch_bytes),
+        ..default
     };
     let client = client::Options {
         client_id: "minicluster-etl".to_owned(),
@@ -33,24 +40,35 @@ pub(crate) async fn run(settings: &Settings, service: ServiceOptions) -> Outcome
     };
     let place = settings.folders.lake().display().to_string();
     let mut told = false;
-    let tell = move |event: etl::Event| match event {
-        etl::Event::Ready if !told => {
-            told = true;
-            service::ready(&place);
+    let tell = move |event: etl::Event| {
+        reporter.update(|told| told.take(&event));
+        match event {
+            etl::Event::Ready if !told => {
+                told = true;
+                service::ready(&place);
+            }
+            etl::Event::Progress(progress) => tracing::info!(
+                commit = progress.commit,
+                read = progress.num_input_rows,
+                backlog = progress.backlog,
+                ms = progress.batch_duration,
+                "committed"
+            ),
+            // What it waits for it logs by itself.
+            _ => {}
         }
-        etl::Event::Progress(progress) => tracing::info!(
-            commit = progress.commit,
-            read = progress.num_input_rows,
-            backlog = progress.backlog,
-            ms = progress.batch_duration,
-            "committed"
-        ),
-        // What it waits for it logs by itself.
-        _ => {}
     };
     etl::run_telling(options, client, stop, tell)
         .await
         .map_err(failure)
+}
+
+/// What an epoch may hold of decoded records: they lie there as columns, as Parquet and as what the
+/// encoders need, and beside them the state, which grows with the keys and not with the epoch.
+fn epoch_bytes(memory_bytes: u64, default: usize) -> usize {
+    const SHARE: u64 = 16;
+    let share = usize::try_from(memory_bytes / SHARE).unwrap_or(usize::MAX);
+    share.clamp(1 << 20, default)
 }
 
 /// The three tables, reading the topics that the settings name.
@@ -88,4 +106,16 @@ fn failure(error: EtlError) -> Failure {
         _ => Code::Failure,
     };
     Failure::new(code, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::epoch_bytes;
+
+    #[test]
+    fn an_epoch_is_smaller_where_memory_is() {
+        assert_eq!(epoch_bytes(2 << 30, 64 << 20), 64 << 20);
+        assert_eq!(epoch_bytes(256 << 20, 64 << 20), 16 << 20);
+        assert_eq!(epoch_bytes(0, 64 << 20), 1 << 20);
+    }
 }

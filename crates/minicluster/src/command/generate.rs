@@ -2,6 +2,7 @@
 
 mod alone;
 mod live;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use run::Service;
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
-use crate::service;
+use crate::service::{self, Reporter};
+use report::Told;
 
 /// How often the service logs its progress, in calls a second apart.
 const LOG_EVERY: u32 = 10;
@@ -52,7 +54,8 @@ pub(crate) async fn run(settings: &Settings, options: Options) -> Outcome {
 
 /// The generator of the platform.
 async fn serve(settings: &Settings, service: ServiceOptions) -> Outcome {
-    service::begin(settings, Service::Generator, service, None).await?;
+    let (reporter, api) = Reporter::serve(Told::default()).await?;
+    service::begin(settings, Service::Generator, service, Some(api)).await?;
     let kafka = Kafka {
         options: client_options(settings.bootstrap()),
         folder: settings.folders.generator(),
@@ -65,6 +68,7 @@ async fn serve(settings: &Settings, service: ServiceOptions) -> Outcome {
     };
     let mut calls = 0_u32;
     let tell = move |progress: &Progress| {
+        reporter.update(|told| told.0 = Some(progress.clone()));
         if calls == 0 {
             service::ready(&place);
         }

@@ -1,18 +1,24 @@
-//! `minicluster up`: everything, in the foreground.
+//! `minicluster up`: everything, in the foreground or in the background.
 
-use std::fmt::Write;
+mod addresses;
+mod background;
+mod ephemeral;
+mod live_view;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use config::{Loaded, Settings};
-use run::RunFolder;
+use run::{Process, ProcessHandle, RunFolder};
 
 use crate::cli::Shared;
 use crate::command::config as configuration;
-use crate::failure::{Failure, Outcome};
-use crate::output;
-use crate::ports::{self, Wanted};
-use crate::supervisor::{Supervisor, stop_stage};
+use crate::failure::{Code, Failure, Outcome};
+use crate::output::{self, Format};
+use crate::ports;
+use crate::supervisor::{Start, Supervisor, stop_stage};
+use addresses::Addresses;
+use live_view::LiveView;
 
 /// What a service that an earlier supervisor left behind gets to end by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,14 +26,175 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a taken port may take to become free.
 const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Starts everything and runs until it is told to stop.
-pub(crate) async fn run(loaded: Loaded, shared: &Shared) -> Outcome {
+/// How often other free ports are tried, where somebody took one in between.
+const PORT_TRIES: u32 = 5;
+
+/// How to start.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  minicluster up                                  in this terminal; Ctrl-C stops everything in order
+  minicluster up --wait                           in the background, back when everything is ready
+  minicluster up -d --name demo --port-offset 1000
+                                                  a second platform; `minicluster --name demo status` finds it
+  minicluster up --ephemeral --brokers 1 --ports auto --wait -o json
+                                                  for tests: in a temporary folder, gone with the shell that started it
+
+Where it runs already, `up -d` and `up --wait` say where and succeed; `up` fails with exit code 5.")]
+pub(crate) struct Options {
+    /// Run in the background: back when the services are being started
+    #[arg(short, long)]
+    detach: bool,
+    /// Run in the background: back when everything is ready, exit code 6 if that takes too long
+    #[arg(long)]
+    wait: bool,
+    /// How long `--wait` waits
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    wait_timeout: u64,
+    /// How to print the addresses
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+    /// A temporary folder that is removed at the end; ends with the process that started this
+    #[arg(long)]
+    ephemeral: bool,
+    /// Brokers; the replication factor and the minimum of in-sync replicas follow
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3))]
+    brokers: Option<u32>,
+    /// `auto`: free ports
+    #[arg(long, value_enum, value_name = "auto", conflicts_with = "port_offset")]
+    ports: Option<Ports>,
+    /// Moves every port up by this number
+    #[arg(long, value_name = "N")]
+    port_offset: Option<u16>,
+    /// This process is the one in the background; everything ends with that process, if one is named
+    #[arg(
+        long,
+        hide = true,
+        value_name = "PROCESS",
+        num_args = 0..=1,
+        default_missing_value = "",
+        require_equals = true
+    )]
+    detached: Option<String>,
+}
+
+/// Where ports come from, if not from the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Ports {
+    /// Free ones.
+    Auto,
+}
+
+/// Starts everything.
+pub(crate) async fn run(shared: &Shared, options: &Options) -> Outcome {
+    let shared = of_options(shared, options)?;
+    if options.detached.is_none() && (options.detach || options.wait) {
+        return background::run(&shared, options).await;
+    }
+    let parent = parent(options)?;
+    let ephemeral = options
+        .ephemeral
+        .then(|| ephemeral::Folder::of(&shared, options))
+        .transpose()?;
+    let shared = match &ephemeral {
+        Some(folder) => shared.with_data(folder.path().to_owned()),
+        None => shared,
+    };
+    let ended = supervise(&shared, options, parent).await;
+    // Whatever the end was: nothing stays.
+    let removed = ephemeral.map_or(Ok(()), ephemeral::Folder::remove);
+    ended.and(removed)
+}
+
+/// The flags that the options of `up` stand for, but the ports: these can change from try to try.
+fn of_options(shared: &Shared, options: &Options) -> Outcome<Shared> {
+    if options.ephemeral && options.detached.is_none() && shared.names_data() {
+        let message = "`--ephemeral` makes a temporary data folder: leave out `--data` and `--name`";
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let Some(brokers) = options.brokers else {
+        return Ok(shared.clone());
+    };
+    let factor = brokers.min(3);
+    let settings = [
+        ("kafka.brokers", brokers),
+        ("kafka.replication_factor", factor),
+        ("kafka.min_insync_replicas", factor.min(2)),
+    ];
+    Ok(shared.with(settings.map(|(key, value)| (key.to_owned(), value.to_string()))))
+}
+
+/// The process with which everything ends.
+fn parent(options: &Options) -> Outcome<Option<ProcessHandle>> {
+    let process = match options.detached.as_deref() {
+        Some("") => return Ok(None),
+        Some(process) => serde_json::from_str(process)?,
+        None if options.ephemeral => {
+            let Some(process) = caller() else { return Ok(None) };
+            process
+        }
+        None => return Ok(None),
+    };
+    let handle = process.handle();
+    let gone = || Failure::plain("the process that wanted this has ended already");
+    handle.map(Some).ok_or_else(gone)
+}
+
+/// The process that started this one.
+fn caller() -> Option<Process> {
+    let parent = rustix::process::getppid()?.as_raw_nonzero().get();
+    Process::of(u32::try_from(parent).ok()?).ok()
+}
+
+/// Becomes the supervisor. With free ports it tries again where somebody took one of them.
+async fn supervise(shared: &Shared, options: &Options, mut parent: Option<ProcessHandle>) -> Outcome {
+    if options.detached.is_some() {
+        // In a session of its own, so that no terminal takes it along.
+        let _ = rustix::process::setsid();
+        output::progress_is_logged();
+    }
+    let loaded = load(shared, options)?;
     configuration::tell_notes(&loaded);
     loaded.create_folders().map_err(configuration::failure)?;
-    let settings = loaded.settings;
-    let run = RunFolder::new(&settings.folders);
+    let run = RunFolder::new(&loaded.settings.folders);
     run.create()?;
-    let _lock = run.lock().map_err(Failure::of_run)?;
+    let _lock = run.lock().map_err(|error| already_running(&run, error))?;
+    let mut loaded = Some(loaded);
+    for attempt in 1.. {
+        let loaded = loaded.take().map_or_else(|| load(shared, options), Ok)?;
+        let ended = start(loaded, shared, options, &run, &mut parent).await;
+        match ended {
+            Err(failure) if failure.is(Code::Conflict) && options.ports.is_some() && attempt < PORT_TRIES => {
+                output::progress(&format!("{failure}: trying other ports"));
+            }
+            ended => return ended,
+        }
+    }
+    Ok(())
+}
+
+/// The settings with the ports that the options ask for.
+fn load(shared: &Shared, options: &Options) -> Outcome<Loaded> {
+    let loaded = shared.loaded()?;
+    let settings = &loaded.settings;
+    let wanted = ports::wanted(settings);
+    let ports = match (options.ports, options.port_offset) {
+        (Some(Ports::Auto), _) => ports::free(settings.kafka.host, &wanted)?,
+        (None, Some(offset)) => ports::moved(&wanted, offset)?,
+        (None, None) => return Ok(loaded),
+    };
+    shared.with(ports).loaded()
+}
+
+async fn start(
+    loaded: Loaded,
+    shared: &Shared,
+    options: &Options,
+    run: &RunFolder,
+    parent: &mut Option<ProcessHandle>,
+) -> Outcome {
+    let snapshot = loaded.snapshot();
+    let settings = loaded.settings;
     let wanted = settings.kafka.cluster_id.as_deref();
     let identity = run.create_identity(wanted)?;
     if let Some(wanted) = wanted.filter(|wanted| *wanted != identity.cluster_id) {
@@ -38,25 +205,52 @@ pub(crate) async fn run(loaded: Loaded, shared: &Shared) -> Outcome {
         ));
     }
     run.create_secret()?;
-    take_over(&settings, &run).await?;
+    take_over(&settings, run).await?;
+    run.record_settings(&snapshot)?;
     let program = std::env::current_exe()
         .map_err(|error| Failure::plain(format!("cannot find this program again: {error}")))?;
+    let start = Start {
+        program,
+        flags: Shared::of_snapshot(run.settings_file()).arguments(),
+        alone: options.ephemeral,
+    };
     output::progress(&format!("starting in {}", settings.folders.data().display()));
-    let summary = summary(&settings, &this_command(shared));
-    Supervisor::new(settings, run, program, shared.arguments(), summary)?
+    let addresses = Addresses::of(&settings, std::process::id());
+    let summary = match (&options.detached, options.output) {
+        // Whoever started this one prints them.
+        (Some(_), _) => String::new(),
+        (None, Format::Table) => addresses.summary(&settings, shared, true),
+        (None, Format::Json) => addresses.to_json().to_string(),
+    };
+    let _view = match options.detached {
+        Some(_) => None,
+        None => LiveView::start(&settings),
+    };
+    Supervisor::new(settings, run.clone(), start, summary, parent.take())?
         .run()
         .await
 }
 
+/// Names the addresses of the platform that runs already.
+fn already_running(run: &RunFolder, error: run::RunError) -> Failure {
+    let failure = Failure::of_run(error);
+    match run.running_supervisor() {
+        Ok(Some(record)) => Failure::new(
+            Code::Conflict,
+            format!("{failure}; its brokers are at {}", record.bootstrap.join(",")),
+        ),
+        _ => failure,
+    }
+}
+
 /// Ends what an earlier `up` left, and checks that the ports are free then.
 ///
-/// A process that was killed a moment ago may still hold its port, and one that was started a moment
-/// ago may not have recorded itself yet: both pass.
+/// A process that was killed a moment ago may still hold its port.
 async fn take_over(settings: &Settings, run: &RunFolder) -> Outcome {
-    let wanted = wanted_ports(settings);
+    end_orphans(run).await?;
+    let wanted = ports::wanted(settings);
     let deadline = Instant::now() + PORT_PATIENCE;
     loop {
-        end_orphans(run).await?;
         match ports::check(settings.kafka.host, &wanted) {
             Err(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(100)).await,
             checked => return checked,
@@ -73,8 +267,9 @@ pub(crate) async fn end_orphans(run: &RunFolder) -> Outcome<usize> {
             .filter(|(service, _)| stop_stage(*service) == stage);
         let ends = of_stage.map(|(service, record)| async move {
             output::progress(&format!(
-                "stopping {service}, pid {}, left by an earlier `up`",
-                record.process.pid
+                "stopping {service}, pid {}, left by an earlier `up`; it has {} s",
+                record.process.pid,
+                PATIENCE.as_secs()
             ));
             if !record.process.stop(PATIENCE).await {
                 output::progress(&format!("{service} had to be killed"));
@@ -83,92 +278,6 @@ pub(crate) async fn end_orphans(run: &RunFolder) -> Outcome<usize> {
         futures::future::join_all(ends).await;
     }
     Ok(orphans.len())
-}
-
-fn wanted_ports(settings: &Settings) -> Vec<Wanted> {
-    let both = settings.kafka.brokers.iter().flat_map(|broker| {
-        [
-            ("external_ports", broker.client_port),
-            ("peer_ports", broker.peer_port),
-        ]
-        .map(|(section, port)| Wanted {
-            port,
-            key: format!("kafka.{section}.broker_{}", broker.id),
-        })
-    });
-    both.collect()
-}
-
-/// How this program was called, so that what is printed can be copied.
-fn this_command(shared: &Shared) -> String {
-    let mut words = vec![
-        std::env::args()
-            .next()
-            .unwrap_or_else(|| "minicluster".to_owned()),
-    ];
-    words.extend(
-        shared
-            .place()
-            .into_iter()
-            .map(|word| word.to_string_lossy().into_owned()),
-    );
-    let plain = |word: &str| {
-        word.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "/._-=:,".contains(c))
-    };
-    let quoted = |word: String| {
-        if plain(&word) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    };
-    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
-}
-
-/// What is printed once everything is ready.
-fn summary(settings: &Settings, command: &str) -> String {
-    let mut text = String::from("\nMinicluster is running. Ctrl-C stops it in order.\n\n");
-    let mut line = |name: &str, value: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {name:<13}{value}");
-    };
-    line("Kafka", settings.bootstrap().join(","));
-    let topics = format!("{}, {}", settings.topics.clickstream, settings.topics.iot);
-    line(
-        "topics",
-        format!(
-            "{topics} ({} partitions each, {})",
-            settings.kafka.partitions,
-            match settings.kafka.replication_factor {
-                1 => "one copy".to_owned(),
-                copies => format!("{copies} copies"),
-            }
-        ),
-    );
-    line(
-        "tables",
-        format!(
-            "{}/<table>/dt=YYYY-MM-DD/",
-            absolute(&settings.folders.lake().join("tables"))
-        ),
-    );
-    line("data", absolute(settings.folders.data()));
-    line("logs", absolute(&settings.folders.logs()));
-    line(
-        "persists",
-        "topics, tables, the ETL's state and all counts; the next `up` carries on".to_owned(),
-    );
-    let topic = &settings.topics.clickstream;
-    text.push_str("\nNext, in another terminal:\n\n");
-    for arguments in [
-        "sql \"select count(*) from clickstream\"",
-        "status",
-        &format!("consume {topic} --max 3"),
-    ] {
-        let _ = writeln!(text, "  {command} {arguments}");
-    }
-    text
 }
 
 fn absolute(path: &Path) -> String {

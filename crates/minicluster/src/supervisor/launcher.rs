@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use run::{ProcessHandle, RunFolder, Service};
+use run::{Process, ProcessHandle, RunFolder, Service};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::mpsc;
 
-use super::plan::Exit;
+use super::exit::Exit;
 use crate::log_file;
 
 /// The one line that a service writes to its stdout, when it is ready.
@@ -35,26 +35,46 @@ pub(crate) enum Told {
 
 /// Starts processes and sends them signals.
 pub(crate) struct Launcher {
-    program: PathBuf,
-    /// The flags that all commands share, as the supervisor was given them.
-    flags: Vec<OsString>,
+    start: Start,
     run: RunFolder,
-    processes: HashMap<Service, ProcessHandle>,
+    processes: HashMap<Service, Running>,
     /// Services whose log files could not be rotated.
     unrotated: HashSet<Service>,
     told: mpsc::Sender<Told>,
 }
 
+/// How services are started.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// The flags that lead to the supervisor's settings.
+    pub(crate) flags: Vec<OsString>,
+    /// Whether services end when the supervisor is killed: nobody will come back for them.
+    pub(crate) alone: bool,
+}
+
+/// The process of a service.
+struct Running {
+    process: Process,
+    handle: ProcessHandle,
+    paused: bool,
+}
+
+impl Running {
+    fn of(pid: u32) -> Option<Self> {
+        Some(Self {
+            process: Process::of(pid).ok()?,
+            handle: ProcessHandle::open(pid).ok()?,
+            paused: false,
+        })
+    }
+}
+
 impl Launcher {
-    pub(crate) fn new(
-        program: PathBuf,
-        flags: Vec<OsString>,
-        run: RunFolder,
-        told: mpsc::Sender<Told>,
-    ) -> Self {
+    pub(crate) fn new(start: Start, run: RunFolder, told: mpsc::Sender<Told>) -> Self {
         Self {
-            program,
-            flags,
+            start,
             run,
             processes: HashMap::new(),
             unrotated: HashSet::new(),
@@ -68,11 +88,13 @@ impl Launcher {
         let log_path = self.run.log_file(service);
         let log = log_file::open(&log_path).map_err(failed)?;
         let log_start = log.metadata().map_or(0, |metadata| metadata.len());
-        let mut child = Command::new(&self.program)
-            .args(&self.flags)
+        let alone: &[&str] = if self.start.alone { &["--alone"] } else { &[] };
+        let mut child = Command::new(&self.start.program)
+            .args(&self.start.flags)
             .args(arguments(service))
             .arg("--supervisor")
             .arg(std::process::id().to_string())
+            .args(alone)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -81,8 +103,8 @@ impl Launcher {
             .spawn()
             .map_err(failed)?;
         // Nobody has waited for it yet, so the id is still its own.
-        if let Some(handle) = child.id().and_then(|pid| ProcessHandle::open(pid).ok()) {
-            self.processes.insert(service, handle);
+        if let Some(running) = child.id().and_then(Running::of) {
+            self.processes.insert(service, running);
         }
         let told = self.told.clone();
         if let Some(stdout) = child.stdout.take() {
@@ -101,13 +123,25 @@ impl Launcher {
 
     pub(crate) fn signal(&self, service: Service, signal: Signal) {
         if let Some(process) = self.processes.get(&service) {
-            process.signal(signal);
+            process.handle.signal(signal);
         }
     }
 
     /// To be called when a service's end was told.
     pub(crate) fn forget(&mut self, service: Service) {
         self.processes.remove(&service);
+    }
+
+    /// The services that were paused (SIGSTOP) or go on since the last look, and which of the two.
+    pub(crate) fn pauses(&mut self) -> Vec<(Service, bool)> {
+        let mut changed = Vec::new();
+        for (service, running) in &mut self.processes {
+            let paused = running.process.is_paused();
+            if std::mem::replace(&mut running.paused, paused) != paused {
+                changed.push((*service, paused));
+            }
+        }
+        changed
     }
 
     /// Keeps the log files short. Gives what the operator should know, once for each file in trouble.

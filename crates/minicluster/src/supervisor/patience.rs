@@ -17,8 +17,11 @@ pub(crate) struct Patience {
     pub(crate) longest_pause: Duration,
     /// Ready for this long, a service's deaths are forgotten.
     pub(crate) forget: Duration,
-    /// Deaths of one service while everything starts, before it is given up.
+    /// Deaths of one service while everything starts, before the start is given up.
     pub(crate) deaths_at_start: u32,
+    /// Deaths in a row of one service later on, before it is given up: none of its lives was as long as
+    /// `forget`. With the pauses in between that is a minute at least.
+    pub(crate) deaths: u32,
 }
 
 impl Default for Patience {
@@ -32,6 +35,7 @@ impl Default for Patience {
             longest_pause: Duration::from_secs(30),
             forget: Duration::from_secs(60),
             deaths_at_start: 3,
+            deaths: 8,
         }
     }
 }

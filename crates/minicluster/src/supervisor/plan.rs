@@ -3,12 +3,15 @@
 //! Services start in stages: all of a stage must be ready before the next one is begun, and between
 //! the first stage (brokers) and the others the topics are created. They stop one group after the
 //! other in the order that loses nothing: generator, ETL, brokers. A service that dies in between
-//! comes back after a pause that doubles with every death.
+//! comes back after a pause that doubles with every death; one that only dies is given up in the end, until
+//! somebody restarts it. The console is nobody's condition: without it everything else starts and runs.
 
 use std::time::Duration;
 
 use run::{EventKind, Service, ServiceState};
 
+use super::action::{Action, Outcome, Report};
+use super::exit::Exit;
 use super::order::{start_stage, stop_stage};
 use super::patience::Patience;
 
@@ -28,6 +31,8 @@ pub(crate) enum Event {
     TopicsCreated,
     /// The topics could not be created.
     TopicsFailed(String),
+    /// Somebody wants a service to be stopped as it should be and started again.
+    RestartRequested(Service),
     /// Somebody wants everything to stop: SIGTERM, SIGHUP. Said again it means the same.
     StopRequested,
     /// Ctrl-C: stop, and said again: at once.
@@ -36,106 +41,11 @@ pub(crate) enum Event {
     Tick,
 }
 
-/// How a process ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Exit {
-    /// One line for the operator: `killed by signal 9`, `exit code 1: error: ...`.
-    pub(crate) reason: String,
-    /// The exit code, where there was one.
-    pub(crate) code: Option<u8>,
-    /// The signal that ended it, where there was one.
-    pub(crate) signal: Option<i32>,
-}
-
-/// SIGTERM, with which we ask a process to stop.
-const TERMINATED: i32 = 15;
-
-impl Exit {
-    /// A process that never was, or whose end is unknown.
-    pub(crate) fn without_process(reason: String) -> Self {
-        Self {
-            reason,
-            code: None,
-            signal: None,
-        }
-    }
-
-    /// Whether a process that was asked to stop ended so.
-    fn as_asked(&self) -> bool {
-        // One that was not yet listening to signals is ended by SIGTERM itself.
-        self.code == Some(0) || self.signal == Some(TERMINATED)
-    }
-}
-
-/// What to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Start the service's process.
-    Start(Service),
-    /// Ask it to stop (SIGTERM).
-    Terminate(Service),
-    /// Make it stop (SIGKILL).
-    Kill(Service),
-    /// Create the topics.
-    CreateTopics,
-    /// Everything runs: tell the operator where.
-    AnnounceReady,
-    /// Tell the operator.
-    Report(Report),
-    /// It is over. All processes have ended.
-    Finish(Outcome),
-}
-
-/// Something for the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Report {
-    /// Whom it concerns; all where there is none.
-    pub(crate) service: Option<Service>,
-    /// What kind of thing.
-    pub(crate) kind: EventKind,
-    /// One line.
-    pub(crate) line: String,
-}
-
-impl Report {
-    pub(crate) fn of(service: Service, kind: EventKind, line: String) -> Action {
-        Action::Report(Self {
-            service: Some(service),
-            kind,
-            line,
-        })
-    }
-
-    pub(crate) fn of_all(kind: EventKind, line: &str) -> Action {
-        Action::Report(Self {
-            service: None,
-            kind,
-            line: line.to_owned(),
-        })
-    }
-}
-
-/// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Everything was stopped as asked for.
-    Stopped,
-    /// A service could not be started at all.
-    Failed {
-        /// What to tell the operator.
-        message: String,
-        /// The exit code of the service, where it had one.
-        code: Option<u8>,
-    },
-    /// A service did not become ready in time.
-    NotReady {
-        /// What to tell the operator.
-        message: String,
-    },
-}
-
 /// Exit codes that another try does not change: usage, configuration, conflicts.
-const FINAL_CODES: [u8; 3] = [2, 3, 5];
+const FINAL_CODES: [u8; 3] = [2, 3, CONFLICT];
+
+/// The exit code of a taken port or lock. Whoever holds it may go away.
+const CONFLICT: u8 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -147,10 +57,16 @@ enum State {
     Ready { since: Now },
     /// Dead; comes back.
     Resting { until: Now },
-    /// Told to stop. Killed once the deadline is over.
-    Stopping { deadline: Now, killed: bool },
+    /// Told to stop. Killed once the deadline is over; then it may start again.
+    Stopping {
+        deadline: Now,
+        killed: bool,
+        again: bool,
+    },
     /// The process has ended and stays so.
     Stopped,
+    /// It died too often.
+    GivenUp,
 }
 
 impl State {
@@ -162,6 +78,7 @@ impl State {
             Self::Resting { .. } => ServiceState::Down,
             Self::Stopping { .. } => ServiceState::Stopping,
             Self::Stopped => ServiceState::Stopped,
+            Self::GivenUp => ServiceState::GivenUp,
         }
     }
 }
@@ -231,6 +148,7 @@ impl Plan {
                     self.stop(Outcome::Failed { message, code: None });
                 }
             }
+            Event::RestartRequested(service) => self.restart(service, now, &mut actions),
             Event::StopRequested => self.stop_requested("stopping", &mut actions),
             Event::Interrupted => self.interrupted(now, &mut actions),
         }
@@ -248,6 +166,7 @@ impl Plan {
             State::Stopping {
                 deadline,
                 killed: false,
+                ..
             } => Some(deadline),
             _ => None,
         };
@@ -275,8 +194,11 @@ impl Plan {
         let patience = self.patience;
         let starting_up = matches!(self.phase, Phase::Starting | Phase::CreatingTopics);
         let Some(slot) = self.slot(service) else { return };
-        if let State::Stopping { killed, .. } = slot.state {
-            slot.state = State::Stopped;
+        if let State::Stopping { killed, again, .. } = slot.state {
+            slot.state = match again {
+                true => State::Resting { until: now },
+                false => State::Stopped,
+            };
             if killed {
                 let line = format!("{service} had to be killed");
                 actions.push(Report::of(service, EventKind::Stopped, line));
@@ -291,7 +213,8 @@ impl Plan {
         }
         slot.deaths += 1;
         let hopeless = exit.code.is_some_and(|code| FINAL_CODES.contains(&code));
-        if starting_up && (hopeless || slot.deaths >= patience.deaths_at_start) {
+        let essential = service != Service::Console || exit.code == Some(CONFLICT);
+        if starting_up && essential && (hopeless || slot.deaths >= patience.deaths_at_start) {
             slot.state = State::Stopped;
             let message = format!("{service} does not start: {}", exit.reason);
             return self.stop(Outcome::Failed {
@@ -299,11 +222,48 @@ impl Plan {
                 code: exit.code,
             });
         }
+        let deaths = match starting_up {
+            true => patience.deaths_at_start,
+            false => patience.deaths,
+        };
+        if slot.deaths >= deaths || (hopeless && exit.code != Some(CONFLICT)) {
+            slot.state = State::GivenUp;
+            let line = format!(
+                "{service} died: {}; given up after {} deaths in a row: see `minicluster logs {service}`, mend it, then \
+                 `minicluster restart {service}`",
+                exit.reason, slot.deaths
+            );
+            return actions.push(Report::of(service, EventKind::GivenUp, line));
+        }
         let pause = patience.pause(slot.deaths);
         slot.state = State::Resting { until: now + pause };
         let again = format!("starting again in {} s", pause.as_secs_f64());
         let line = format!("{service} died: {}; {again}", exit.reason);
         actions.push(Report::of(service, EventKind::Died, line));
+    }
+
+    fn restart(&mut self, service: Service, now: Now, actions: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::Stopping(_) | Phase::Finished) {
+            return;
+        }
+        let patience = self.patience.stop;
+        let Some(slot) = self.slot(service) else { return };
+        match slot.state {
+            State::Starting { .. } | State::Ready { .. } => {
+                slot.deaths = 0;
+                slot.state = State::Stopping {
+                    deadline: now + patience,
+                    killed: false,
+                    again: true,
+                };
+                actions.push(Action::Terminate(service, patience));
+            }
+            State::Resting { .. } | State::GivenUp => {
+                slot.deaths = 0;
+                slot.state = State::Resting { until: now };
+            }
+            State::Stopping { .. } | State::Waiting | State::Stopped => {}
+        }
     }
 
     fn stop_requested(&mut self, line: &str, actions: &mut Vec<Action>) {
@@ -346,6 +306,7 @@ impl Plan {
                 slot.state = State::Stopping {
                     deadline: Now::ZERO,
                     killed: true,
+                    again: false,
                 };
                 actions.push(Action::Kill(slot.service));
             }
@@ -370,6 +331,20 @@ impl Plan {
         for service in due {
             self.start(service, now, actions);
         }
+        self.kill_late(|_| true, now, actions);
+    }
+
+    /// Kills what was told to stop and takes too long.
+    fn kill_late(&mut self, which: impl Fn(Service) -> bool, now: Now, actions: &mut Vec<Action>) {
+        for slot in self.slots.iter_mut().filter(|slot| which(slot.service)) {
+            if let State::Stopping { deadline, killed, .. } = &mut slot.state
+                && !*killed
+                && *deadline <= now
+            {
+                *killed = true;
+                actions.push(Action::Kill(slot.service));
+            }
+        }
     }
 
     /// A start that takes too long ends everything, or, later, only that process.
@@ -381,10 +356,11 @@ impl Plan {
             .find(|slot| matches!(slot.state, State::Starting { since } if now >= since + limit))
             .map(|slot| slot.service);
         let Some(service) = late else { return };
-        if matches!(self.phase, Phase::Starting | Phase::CreatingTopics) {
+        let starting_up = matches!(self.phase, Phase::Starting | Phase::CreatingTopics);
+        if starting_up && service != Service::Console {
             let message = format!("{service} was not ready within {} s", limit.as_secs());
             self.stop(Outcome::NotReady { message });
-        } else if self.phase == Phase::Running
+        } else if (starting_up || self.phase == Phase::Running)
             && let Some(slot) = self.slot(service)
         {
             // It may only be slow (a long recovery): it keeps running, and counts as there.
@@ -394,6 +370,7 @@ impl Plan {
 
     fn advance_start(&mut self, now: Now, actions: &mut Vec<Action>) {
         let is_ready = |slot: &Slot| matches!(slot.state, State::Ready { .. });
+        let is_settled = |slot: &Slot| is_ready(slot) || slot.state == State::GivenUp;
         let stage = |number| {
             self.slots
                 .iter()
@@ -402,13 +379,14 @@ impl Plan {
         if stage(0).all(|slot| slot.state == State::Waiting) {
             return self.start_stage(0, now, actions);
         }
-        if !stage(0).all(is_ready) {
+        let mut needed = stage(0).filter(|slot| slot.service != Service::Console);
+        if !needed.all(is_ready) {
             return;
         }
         if stage(1).any(|slot| slot.state == State::Waiting) {
             self.phase = Phase::CreatingTopics;
             actions.push(Action::CreateTopics);
-        } else if stage(1).all(is_ready) {
+        } else if self.slots.iter().all(is_settled) {
             self.phase = Phase::Running;
             actions.push(Action::AnnounceReady);
         }
@@ -452,7 +430,7 @@ impl Plan {
                     actions.push(Action::Start(slot.service));
                 }
                 State::Resting { .. } if needed => {}
-                State::Resting { .. } | State::Waiting => slot.state = State::Stopped,
+                State::Resting { .. } | State::Waiting | State::GivenUp => slot.state = State::Stopped,
                 _ => {}
             }
         }
@@ -466,21 +444,16 @@ impl Plan {
             .iter_mut()
             .filter(|slot| stop_stage(slot.service) == group)
         {
-            match &mut slot.state {
-                State::Starting { .. } | State::Ready { .. } => {
-                    slot.state = State::Stopping {
-                        deadline: now + patience,
-                        killed: false,
-                    };
-                    actions.push(Action::Terminate(slot.service));
-                }
-                State::Stopping { deadline, killed } if !*killed && *deadline <= now => {
-                    *killed = true;
-                    actions.push(Action::Kill(slot.service));
-                }
-                _ => {}
+            if matches!(slot.state, State::Starting { .. } | State::Ready { .. }) {
+                slot.state = State::Stopping {
+                    deadline: now + patience,
+                    killed: false,
+                    again: false,
+                };
+                actions.push(Action::Terminate(slot.service, patience));
             }
         }
+        self.kill_late(|service| stop_stage(service) == group, now, actions);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use config::{Flag, Settings, Sources};
 use run::{RunFolder, Service};
 
-use super::{Event, Supervisor};
+use super::{Event, Start, Supervisor};
 
 fn settings(data: &std::path::Path) -> Settings {
     let flag = Flag {
@@ -15,8 +15,19 @@ fn settings(data: &std::path::Path) -> Settings {
     let sources = Sources {
         file: None,
         flags: vec![flag],
+        snapshot: None,
     };
     Settings::load(sources).expect("the defaults are fine")
+}
+
+/// One whose services are shells that end at once.
+fn supervisor(settings: Settings, run: RunFolder) -> Supervisor {
+    let start = Start {
+        program: PathBuf::from("/bin/sh"),
+        flags: vec![OsString::from("-c"), OsString::from("exit 0")],
+        alone: false,
+    };
+    Supervisor::new(settings, run, start, String::new(), None).expect("room")
 }
 
 #[tokio::test]
@@ -26,10 +37,7 @@ async fn a_disk_that_takes_no_record_does_not_end_the_supervisor() {
     let run = RunFolder::new(&settings.folders);
     run.create().expect("room");
     let record = settings.folders.run().join("supervisor.json");
-    let flags = vec![OsString::from("-c"), OsString::from("exit 0")];
-    let mut supervisor =
-        Supervisor::new(settings, run, PathBuf::from("/bin/sh"), flags, String::new()).expect("room");
-    std::fs::remove_file(&record).expect("it was written");
+    let mut supervisor = supervisor(settings, run);
     std::fs::create_dir(&record).expect("room");
     // What happens is written down, and can't be.
     assert_eq!(supervisor.take(Event::Begin), None);
@@ -45,9 +53,7 @@ async fn a_log_that_cannot_be_rotated_is_told_once() {
     let run = RunFolder::new(&settings.folders);
     run.create().expect("room");
     let log = run.log_file(Service::Etl);
-    let flags = vec![OsString::from("-c"), OsString::from("exit 0")];
-    let mut supervisor =
-        Supervisor::new(settings, run, PathBuf::from("/bin/sh"), flags, String::new()).expect("room");
+    let mut supervisor = supervisor(settings, run);
     assert_eq!(supervisor.start(Service::Etl), None::<Event>);
     // Larger than it may be, and a folder lies where an older copy goes.
     let file = std::fs::File::options()

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the test runner shows it where a test fails")]
 
 mod configuration;
+mod front_door;
 mod lake_files;
 mod platform;
 mod records;

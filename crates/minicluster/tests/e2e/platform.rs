@@ -81,6 +81,9 @@ impl Platform {
                 .arg("--set")
                 .arg(format!("kafka.external_ports.broker_{id}={port}"));
         }
+        for (port, key) in (self.ports[0] + 6..).zip(["ui.kafka_ui_port", "ui.spark_master_ui_port"]) {
+            command.arg("--set").arg(format!("{key}={port}"));
+        }
         for setting in &self.settings {
             command.arg("--set").arg(setting);
         }
@@ -129,6 +132,13 @@ impl Platform {
         });
     }
 
+    /// `up --wait`: the supervisor runs in the background, and is not our child.
+    pub(crate) fn up_in_background(&mut self) -> Ended {
+        let ended = self.run(&["up", "--wait"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended
+    }
+
     /// The state as `status` tells it.
     pub(crate) fn status(&self) -> Value {
         serde_json::from_str(&self.ask(&["status", "-o", "json"])).expect("JSON")
@@ -153,7 +163,15 @@ impl Platform {
     }
 
     pub(crate) fn supervisor_pid(&self) -> u32 {
-        self.supervisor.as_ref().expect("it was started").id()
+        match &self.supervisor {
+            Some(supervisor) => supervisor.id(),
+            None => {
+                let record = std::fs::read(self.data().join("run/supervisor.json")).expect("it is there");
+                let record: Value = serde_json::from_slice(&record).expect("JSON");
+                let pid = record["process"]["pid"].as_u64().expect("a pid");
+                u32::try_from(pid).expect("a pid")
+            }
+        }
     }
 
     /// `kill -9` of the supervisor alone.
@@ -293,7 +311,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 }
 
 /// The processes that were started with this data folder, whether or not they have recorded themselves.
-fn ours(data: &Path) -> Vec<u32> {
+pub(crate) fn ours(data: &Path) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("Linux has it").flatten();
     processes
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -308,13 +326,13 @@ fn is_ours(pid: u32, data: &Path) -> bool {
     command.windows(data.len()).any(|part| part == data)
 }
 
-/// Six ports in a row that nobody else uses, below those that the system gives to outgoing connections.
-/// The listener on the seventh keeps other runs of these tests away from them, whoever runs them.
+/// Eight ports in a row that nobody else uses, below those that the system gives to outgoing connections.
+/// The listener on the ninth keeps other runs of these tests away from them, whoever runs them.
 fn free_ports() -> ([u16; 3], TcpListener) {
     let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    for base in (12_000..32_000).step_by(7) {
-        let Ok(lock) = listen(base + 6) else { continue };
-        if (base..base + 6).all(|port| listen(port).is_ok()) {
+    for base in (12_000..32_000).step_by(9) {
+        let Ok(lock) = listen(base + 8) else { continue };
+        if (base..base + 8).all(|port| listen(port).is_ok()) {
             return ([base, base + 2, base + 4], lock);
         }
     }

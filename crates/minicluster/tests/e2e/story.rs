@@ -348,9 +348,9 @@ fn a_running_platform_stays_one_whoever_interferes() {
     let status = platform.run(&["status"]);
     assert_eq!(status.code, 4, "{status:?}");
     assert!(
-        status
-            .stderr
-            .contains("the supervisor is gone, but broker-1, broker-2, broker-3, etl, generator still run"),
+        status.stderr.contains(
+            "the supervisor is gone, but broker-1, broker-2, broker-3, etl, generator, console still run"
+        ),
         "{status:?}"
     );
     platform.up();

@@ -24,6 +24,7 @@ fn platform() -> (tempfile::TempDir, Settings) {
     let sources = Sources {
         file: None,
         flags: vec![flag],
+        snapshot: None,
     };
     let settings = Settings::load(sources).expect("the defaults are fine");
     let lake = settings.folders.lake();

@@ -9,7 +9,7 @@ use run::{RunFolder, Service, ServiceRecord, ServiceState, SupervisorRecord};
 
 use super::finding::Finding;
 use crate::failure::Outcome;
-use crate::ports::{self, Wanted};
+use crate::ports;
 
 /// So much of the end of a log is read.
 const TAIL: u64 = 256 << 10;
@@ -43,7 +43,7 @@ impl Running {
 pub(super) fn ports(settings: &Settings, running: &Running) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (mut ours, mut free) = (0, 0);
-    for wanted in wanted(settings) {
+    for wanted in ports::wanted(settings) {
         let is_ours = ports::holder(wanted.port).is_some_and(|pid| running.holds(pid));
         if is_ours {
             ours += 1;
@@ -72,26 +72,6 @@ pub(super) fn ports(settings: &Settings, running: &Running) -> Vec<Finding> {
 fn split(message: &str) -> (String, String) {
     let (says, remedy) = message.split_once(": ").unwrap_or((message, "see the message"));
     (says.to_owned(), remedy.to_owned())
-}
-
-fn wanted(settings: &Settings) -> Vec<Wanted> {
-    let brokers = settings.kafka.brokers.iter().flat_map(|broker| {
-        [
-            (
-                broker.client_port,
-                format!("kafka.external_ports.broker_{}", broker.id),
-            ),
-            (broker.peer_port, format!("kafka.peer_ports.broker_{}", broker.id)),
-        ]
-    });
-    let console = [
-        (settings.ui.console_port, "ui.kafka_ui_port".to_owned()),
-        (settings.ui.jobs_port, "ui.spark_master_ui_port".to_owned()),
-    ];
-    brokers
-        .chain(console)
-        .map(|(port, key)| Wanted { port, key })
-        .collect()
 }
 
 /// What the supervisor says about its services, and who has none.

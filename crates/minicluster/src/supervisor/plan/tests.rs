@@ -23,6 +23,10 @@ fn died(code: Option<u8>) -> Exit {
     Exit { reason, code, signal }
 }
 
+fn terminate(service: Service) -> Action {
+    Action::Terminate(service, s(30))
+}
+
 fn stopping() -> Action {
     Report::of_all(EventKind::Stopping, "stopping")
 }
@@ -71,16 +75,10 @@ fn the_generator_stops_first_and_the_brokers_last() {
     let stop = |plan: &mut Plan, service| plan.on(Event::Exited(service, died(Some(0))), s(11));
     assert_eq!(
         plan.on(Event::StopRequested, s(10)),
-        [stopping(), Action::Terminate(Service::Generator)]
+        [stopping(), terminate(Service::Generator)]
     );
-    assert_eq!(
-        stop(&mut plan, Service::Generator),
-        [Action::Terminate(Service::Etl)]
-    );
-    assert_eq!(
-        stop(&mut plan, Service::Etl),
-        [Action::Terminate(one), Action::Terminate(two)]
-    );
+    assert_eq!(stop(&mut plan, Service::Generator), [terminate(Service::Etl)]);
+    assert_eq!(stop(&mut plan, Service::Etl), [terminate(one), terminate(two)]);
     assert_eq!(stop(&mut plan, one), []);
     assert_eq!(stop(&mut plan, two), [Action::Finish(Outcome::Stopped)]);
     assert_eq!(plan.on(Event::StopRequested, s(12)), []);
@@ -100,7 +98,7 @@ fn a_dead_broker_comes_back_while_the_generator_still_needs_it() {
     plan.on(Event::Exited(two, died(None)), s(12));
     assert_eq!(plan.on(Event::Tick, s(13)), [Action::Start(two)]);
     plan.on(Event::Exited(two, died(None)), s(13));
-    assert_eq!(stop(&mut plan, Service::Etl, s(13)), [Action::Terminate(one)]);
+    assert_eq!(stop(&mut plan, Service::Etl, s(13)), [terminate(one)]);
     assert_eq!(stop(&mut plan, one, s(14)), [Action::Finish(Outcome::Stopped)]);
 }
 
@@ -119,7 +117,7 @@ fn what_does_not_stop_is_killed_in_its_turn() {
                 EventKind::Stopped,
                 "generator had to be killed".to_owned()
             ),
-            Action::Terminate(Service::Etl)
+            terminate(Service::Etl)
         ]
     );
 }
@@ -132,7 +130,7 @@ fn a_second_ctrl_c_kills_everything_at_once() {
         plan.on(Event::Interrupted, s(10)),
         [
             Report::of_all(EventKind::Stopping, line),
-            Action::Terminate(Service::Generator)
+            terminate(Service::Generator)
         ]
     );
     // The same request, once to the process and once to its group.
@@ -179,7 +177,7 @@ fn a_service_that_never_got_ready_does_not_keep_the_supervisor_awake_while_it_st
 fn the_pause_doubles_until_the_service_lives_long_enough() {
     let mut plan = running();
     let mut now = s(4);
-    for pause_ms in [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
+    for pause_ms in [500, 1000, 2000, 4000, 8000, 16_000, 30_000] {
         let actions = plan.on(Event::Exited(Service::Etl, died(None)), now);
         let again = Duration::from_millis(pause_ms);
         assert_eq!(
@@ -204,14 +202,114 @@ fn the_pause_doubles_until_the_service_lives_long_enough() {
 }
 
 #[test]
+fn a_service_that_only_dies_is_given_up_until_somebody_restarts_it() {
+    let mut plan = running();
+    let mut now = s(4);
+    for _ in 0..7 {
+        plan.on(Event::Exited(Service::Etl, died(None)), now);
+        now += s(30);
+        assert_eq!(plan.on(Event::Tick, now), [Action::Start(Service::Etl)]);
+        plan.on(Event::Ready(Service::Etl), now);
+    }
+    let line = "etl died: killed by SIGKILL; given up after 8 deaths in a row: see `minicluster logs etl`, \
+                mend it, then `minicluster restart etl`";
+    assert_eq!(
+        plan.on(Event::Exited(Service::Etl, died(None)), now),
+        [Report::of(Service::Etl, EventKind::GivenUp, line.to_owned())]
+    );
+    assert_eq!(
+        (plan.deadline(), plan.on(Event::Tick, now + s(600))),
+        (None, vec![])
+    );
+    // Another chance, with all its tries.
+    assert_eq!(
+        plan.on(Event::RestartRequested(Service::Etl), now),
+        [Action::Start(Service::Etl)]
+    );
+    plan.on(Event::Exited(Service::Etl, died(None)), now);
+    assert_eq!(plan.deadline(), Some(now + Duration::from_millis(500)));
+    // Its own fault that another try doesn't change.
+    plan.on(Event::Tick, now + s(1));
+    let actions = plan.on(Event::Exited(Service::Etl, died(Some(3))), now + s(1));
+    assert!(matches!(&actions[..], [Action::Report(report)] if report.kind == EventKind::GivenUp));
+    // What is given up holds nothing up.
+    assert_eq!(
+        plan.on(Event::StopRequested, now + s(2)),
+        [stopping(), terminate(Service::Generator)]
+    );
+}
+
+#[test]
+fn a_restart_stops_the_service_as_it_should_be_and_counts_as_no_death() {
+    let mut plan = running();
+    let [one, _] = BROKERS;
+    assert_eq!(plan.on(Event::RestartRequested(one), s(10)), [terminate(one)]);
+    // Said again it is the same restart.
+    assert_eq!(plan.on(Event::RestartRequested(one), s(11)), []);
+    assert_eq!(
+        plan.on(Event::Exited(one, died(Some(0))), s(12)),
+        [Action::Start(one)]
+    );
+    plan.on(Event::Ready(one), s(13));
+    // One that does not stop is killed, and starts.
+    plan.on(Event::RestartRequested(one), s(20));
+    assert_eq!(plan.deadline(), Some(s(50)));
+    assert_eq!(plan.on(Event::Tick, s(50)), [Action::Kill(one)]);
+    let killed = "broker-1 had to be killed".to_owned();
+    assert_eq!(
+        plan.on(Event::Exited(one, died(None)), s(50)),
+        [Report::of(one, EventKind::Stopped, killed), Action::Start(one)]
+    );
+}
+
+#[test]
+fn a_stop_during_a_restart_stops() {
+    let mut plan = running();
+    plan.on(Event::RestartRequested(Service::Generator), s(10));
+    assert_eq!(plan.on(Event::StopRequested, s(11)), [stopping()]);
+    assert_eq!(
+        plan.on(Event::Exited(Service::Generator, died(Some(0))), s(12)),
+        [terminate(Service::Etl)]
+    );
+    assert_eq!(plan.on(Event::RestartRequested(Service::Generator), s(12)), []);
+}
+
+#[test]
+fn the_console_brings_nothing_down_but_a_taken_port_is_told_at_the_start() {
+    let everything = [Service::Broker(1), Service::Console, Service::Etl];
+    let mut plan = Plan::new(everything, Patience::default());
+    plan.on(Event::Begin, s(0));
+    // The others do not wait for it, and neither for its deaths.
+    assert_eq!(
+        plan.on(Event::Ready(Service::Broker(1)), s(1)),
+        [Action::CreateTopics]
+    );
+    for now in [1, 2] {
+        plan.on(Event::Exited(Service::Console, died(Some(1))), s(now));
+        plan.on(Event::Tick, s(now + 1));
+    }
+    plan.on(Event::TopicsCreated, s(3));
+    assert_eq!(plan.on(Event::Ready(Service::Etl), s(4)), []);
+    let actions = plan.on(Event::Exited(Service::Console, died(Some(1))), s(4));
+    let [Action::Report(report), Action::AnnounceReady] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(report.kind, EventKind::GivenUp);
+
+    let mut plan = Plan::new(everything, Patience::default());
+    plan.on(Event::Begin, s(0));
+    assert_eq!(
+        plan.on(Event::Exited(Service::Console, died(Some(5))), s(1)),
+        [terminate(Service::Broker(1))]
+    );
+}
+
+#[test]
 fn a_broker_that_finds_its_port_taken_ends_the_start_with_its_code() {
     let mut plan = Plan::new(ALL, Patience::default());
     let [one, two] = BROKERS;
     plan.on(Event::Begin, s(0));
-    assert_eq!(
-        plan.on(Event::Exited(two, died(Some(5))), s(1)),
-        [Action::Terminate(one)]
-    );
+    assert_eq!(plan.on(Event::Exited(two, died(Some(5))), s(1)), [terminate(one)]);
     let outcome = Outcome::Failed {
         message: "broker-2 does not start: exit code 5".to_owned(),
         code: Some(5),
@@ -244,10 +342,7 @@ fn a_service_that_only_crashes_gets_three_tries_at_the_start() {
 fn a_start_that_takes_too_long_is_given_up() {
     let mut plan = Plan::new([Service::Broker(1)], Patience::default());
     plan.on(Event::Begin, s(0));
-    assert_eq!(
-        plan.on(Event::Tick, s(45)),
-        [Action::Terminate(Service::Broker(1))]
-    );
+    assert_eq!(plan.on(Event::Tick, s(45)), [terminate(Service::Broker(1))]);
     let outcome = Outcome::NotReady {
         message: "broker-1 was not ready within 45 s".to_owned(),
     };
@@ -266,7 +361,7 @@ fn topics_that_cannot_be_created_end_the_start() {
         [Action::CreateTopics]
     );
     let actions = plan.on(Event::TopicsFailed("no controller".to_owned()), s(2));
-    assert_eq!(actions, [Action::Terminate(Service::Broker(1))]);
+    assert_eq!(actions, [terminate(Service::Broker(1))]);
 }
 
 #[test]
