@@ -325,11 +325,17 @@ async fn create_topics(client: &Client, settings: &Settings, topics: &[&str]) ->
     let known = client.metadata(Some(topics)).await?;
     let is_missing = |topic: &&&str| known.topic(topic).is_none_or(|topic| topic.error.is_some());
     let partitions = i32::try_from(settings.kafka.partitions)?;
+    // Another cluster may have fewer brokers than this platform.
+    let copies = known
+        .brokers
+        .len()
+        .min(usize::try_from(settings.kafka.replication_factor)?);
+    let replication_factor = i16::try_from(copies)?;
     let missing: Vec<NewTopic> = topics
         .iter()
         .filter(is_missing)
         .map(|name| NewTopic {
-            replication_factor: 1,
+            replication_factor,
             ..NewTopic::new(*name, partitions)
         })
         .collect();
