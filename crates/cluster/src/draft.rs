@@ -14,20 +14,37 @@ pub(crate) struct Draft {
     pub(crate) metadata: Metadata,
     /// Partitions of all topics.
     pub(crate) partitions: usize,
-    /// How many replicas each broker holds that is alive.
-    pub(crate) load: BTreeMap<BrokerId, usize>,
+    /// What each broker holds that is alive.
+    pub(crate) load: BTreeMap<BrokerId, Load>,
     /// Names of topics by what metrics make of them.
     plain_names: BTreeMap<String, String>,
 }
 
+/// What a broker holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Load {
+    /// Replicas.
+    pub(crate) held: usize,
+    /// Those of them that are preferred as leaders.
+    pub(crate) preferred: usize,
+}
+
+/// Counts the replicas of one more partition, the preferred leader first.
+pub(crate) fn weigh(load: &mut BTreeMap<BrokerId, Load>, replicas: &[BrokerId]) {
+    for (place, id) in replicas.iter().enumerate() {
+        if let Some(load) = load.get_mut(id) {
+            load.held += 1;
+            load.preferred += usize::from(place == 0);
+        }
+    }
+}
+
 impl Draft {
     pub(crate) fn new(metadata: &Metadata) -> Self {
-        let mut load: BTreeMap<BrokerId, usize> = metadata.unfenced().map(|(id, _)| (id, 0)).collect();
-        let partitions = metadata.topics.values().flat_map(|topic| &topic.partitions);
-        for held in partitions.flat_map(|partition| &partition.replicas) {
-            if let Some(count) = load.get_mut(held) {
-                *count += 1;
-            }
+        let alive = metadata.unfenced();
+        let mut load = alive.map(|(id, _)| (id, Load::default())).collect();
+        for partition in metadata.topics.values().flat_map(|topic| &topic.partitions) {
+            weigh(&mut load, &partition.replicas);
         }
         let names = metadata.topic_ids.keys();
         Self {
@@ -47,11 +64,7 @@ impl Draft {
                 }
                 MetadataRecord::Partition { replicas, .. } => {
                     self.partitions += 1;
-                    for held in replicas {
-                        if let Some(count) = self.load.get_mut(held) {
-                            *count += 1;
-                        }
-                    }
+                    weigh(&mut self.load, replicas);
                 }
                 _ => {}
             }

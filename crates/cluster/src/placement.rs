@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 
-use crate::draft::Draft;
+use crate::draft::{Draft, weigh};
 use crate::leaders::leader_of;
 use crate::metadata_record::MetadataRecord;
 use crate::{ErrorCode, Metadata, Refusal};
@@ -12,7 +12,8 @@ use crate::{ErrorCode, Metadata, Refusal};
 /// Most partitions of a topic: an entry of the log must stay small.
 pub(crate) const MOST_PARTITIONS: i32 = 2_000;
 
-/// Spreads partitions over the brokers that are alive: first those that hold the fewest.
+/// Spreads partitions over the brokers that are alive: on those that hold the fewest, led by the one among
+/// them that would lead the fewest.
 pub(crate) fn spread(draft: &Draft, partitions: usize, factor: usize) -> Result<Vec<Vec<BrokerId>>, Refusal> {
     let mut load = draft.load.clone();
     if load.len() < factor {
@@ -24,13 +25,14 @@ pub(crate) fn spread(draft: &Draft, partitions: usize, factor: usize) -> Result<
     }
     let mut placed = Vec::with_capacity(partitions);
     for _ in 0..partitions {
-        let mut by_load: Vec<BrokerId> = load.keys().copied().collect();
-        by_load.sort_by_key(|id| (load[id], *id));
-        by_load.truncate(factor);
-        for id in &by_load {
-            *load.entry(*id).or_default() += 1;
-        }
-        placed.push(by_load);
+        let mut replicas: Vec<BrokerId> = load.keys().copied().collect();
+        replicas.sort_by_key(|id| (load[id].held, *id));
+        replicas.truncate(factor);
+        replicas.sort_unstable();
+        let first = (0..replicas.len()).min_by_key(|place| load[&replicas[*place]].preferred);
+        replicas.rotate_left(first.unwrap_or(0));
+        weigh(&mut load, &replicas);
+        placed.push(replicas);
     }
     Ok(placed)
 }
@@ -103,4 +105,23 @@ pub(crate) fn partition_records(
             leader_epoch: LeaderEpoch(0),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::Load;
+
+    #[test]
+    fn replicas_and_leaders_are_spread() {
+        let mut draft = Draft::new(&Metadata::default());
+        draft.load = (1..=3).map(|id| (BrokerId(id), Load::default())).collect();
+        let ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect::<Vec<_>>();
+        let all = [ids(&[1, 2, 3]), ids(&[2, 3, 1]), ids(&[3, 1, 2]), ids(&[1, 2, 3])];
+        assert_eq!(spread(&draft, 4, 3), Ok(all.to_vec()));
+        let two = [ids(&[1, 2]), ids(&[3, 1]), ids(&[2, 3])];
+        assert_eq!(spread(&draft, 3, 2), Ok(two.to_vec()));
+        let one = [ids(&[1]), ids(&[2]), ids(&[3])];
+        assert_eq!(spread(&draft, 3, 1), Ok(one.to_vec()));
+    }
 }
