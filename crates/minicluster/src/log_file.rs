@@ -35,6 +35,17 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_extension(format!("log.{number}"))
 }
 
+/// Takes the lines that are whole; the beginning of another one stays.
+pub(crate) fn take_lines(read: &mut Vec<u8>) -> Vec<String> {
+    let end = read
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let whole: Vec<u8> = read.drain(..end).collect();
+    let text = String::from_utf8_lossy(&whole);
+    text.lines().map(str::to_owned).collect()
+}
+
 /// A line of a log without the time that it may begin with: `2025-06-01T12:00:00.123456Z`.
 pub(crate) fn without_time(line: &str) -> &str {
     match line.split_once(' ') {

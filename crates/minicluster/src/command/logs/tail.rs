@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::log_file::is_time;
+use crate::log_file::{is_time, take_lines};
 
 /// What a line may have on average when the last lines of a file are looked for.
 const BYTES_A_LINE: u64 = 1 << 10;
@@ -84,14 +84,8 @@ impl Tail {
         file.seek(SeekFrom::Start(self.offset))?;
         let read = file.read_to_end(&mut self.rest)?;
         self.offset += read as u64;
-        let end = self
-            .rest
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let whole: Vec<u8> = self.rest.drain(..end).collect();
-        let text = String::from_utf8_lossy(&whole);
-        Ok(text.lines().map(|line| self.line(line)).collect())
+        let lines = take_lines(&mut self.rest);
+        Ok(lines.iter().map(|line| self.line(line)).collect())
     }
 
     fn line(&mut self, text: &str) -> Line {

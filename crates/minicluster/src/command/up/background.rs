@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Starts the supervisor in the background, or finds the one that runs.
 pub(super) async fn run(shared: &Shared, options: &Options) -> Outcome {
+    // A broken configuration leaves no folder behind.
+    shared.loaded()?;
     let shared = match options.ephemeral {
         true => shared.with_data(ephemeral::Folder::create()?.path().to_owned()),
         false => shared.clone(),
@@ -180,14 +182,8 @@ impl Told {
     /// Tells the new lines, without their times.
     fn tell(&mut self) -> std::io::Result<()> {
         self.log.read_to_end(&mut self.rest)?;
-        let end = self
-            .rest
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let whole: Vec<u8> = self.rest.drain(..end).collect();
-        for line in String::from_utf8_lossy(&whole).lines() {
-            let line = log_file::without_time(line);
+        for line in log_file::take_lines(&mut self.rest) {
+            let line = log_file::without_time(&line);
             match line.strip_prefix("error: ") {
                 Some(error) => self.error = Some(error.to_owned()),
                 None => output::progress(line),

@@ -1,4 +1,4 @@
-//! The live view of `up` on a terminal: three calm lines under what happens.
+//! The live view of `up` on a terminal: a few calm lines under what happens.
 
 use std::io::IsTerminal;
 
@@ -45,7 +45,8 @@ fn lines(overview: &Overview, colours: bool) -> Vec<String> {
     vec![
         String::new(),
         format!(" {}", services.collect::<Vec<_>>().join("  ")),
-        format!(" {}", numbers(overview)),
+        format!(" {}", rates(overview)),
+        format!(" {}", standing(overview)),
         format!(" {}", health(overview, colours)),
     ]
 }
@@ -66,24 +67,30 @@ fn shown(service: &Service, colours: bool) -> String {
     format!("{mark} {}{state}", service.name)
 }
 
-/// Rates, lag and the ledger; what isn't known is a dash.
-fn numbers(overview: &Overview) -> String {
+/// How fast it flows; what isn't known is a dash.
+fn rates(overview: &Overview) -> String {
     let totals = Totals::of(overview);
     let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{}/s", figures::rate(rate)));
+    let rows = totals.rows.map_or("-".to_owned(), figures::count);
+    format!(
+        "in {}   read {}   written {}   rows {rows}",
+        rate(totals.appended_per_second),
+        rate(totals.read_per_second),
+        rate(totals.written_per_second),
+    )
+}
+
+/// How far it is: lag, watermark, ledger.
+fn standing(overview: &Overview) -> String {
+    let totals = Totals::of(overview);
     let to_read = totals.to_read.map_or("-".to_owned(), figures::count);
     let gap = totals.watermark_gap_ms.map_or("-".to_owned(), figures::span_ms);
-    let rows = totals.rows.map_or("-".to_owned(), figures::count);
     let ledger = match overview.ledger.value() {
         None => "-",
         Some(ledger) if ledger.wrong.is_empty() => "balanced",
         Some(_) => "NOT balanced",
     };
-    format!(
-        "in {}   read {}   to read {to_read}   written {}   rows {rows}   watermark {gap} behind   ledger {ledger}",
-        rate(totals.appended_per_second),
-        rate(totals.read_per_second),
-        rate(totals.written_per_second),
-    )
+    format!("to read {to_read}   watermark {gap} behind   ledger {ledger}")
 }
 
 fn health(overview: &Overview, colours: bool) -> String {
