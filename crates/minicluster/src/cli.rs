@@ -9,7 +9,7 @@ use run::RunFolder;
 
 use crate::command::{
     clean, completions, config as configuration, consume, doctor, generate, ledger, logs, produce, restart,
-    signals, sql, status, topics, up,
+    signals, sql, stats, status, topics, up,
 };
 use crate::failure::{Code, Failure, Outcome};
 
@@ -75,6 +75,8 @@ Examples:
     Pause(signals::PauseOptions),
     /// Let a paused service go on (SIGCONT)
     Resume(signals::ResumeOptions),
+    /// What each service uses, and what flows: each second
+    Stats(stats::Options),
     /// Ask the lake in SQL: one committed state of all tables
     Sql(sql::Options),
     /// Topics: show, create, alter, delete

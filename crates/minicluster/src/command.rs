@@ -16,6 +16,7 @@ pub(crate) mod produce;
 pub(crate) mod restart;
 pub(crate) mod signals;
 pub(crate) mod sql;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod topics;
 pub(crate) mod up;

@@ -66,6 +66,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Kill(options) => runtime.block_on(command::signals::kill(&settings()?, &options)),
         Command::Pause(options) => runtime.block_on(command::signals::pause(&settings()?, &options)),
         Command::Resume(options) => runtime.block_on(command::signals::resume(&settings()?, &options)),
+        Command::Stats(options) => runtime.block_on(command::stats::run(&settings()?, &options)),
         Command::Sql(options) => runtime.block_on(command::sql::run(&settings()?, &options)),
         Command::Topics(options) => runtime.block_on(command::topics::run(&settings()?, &options)),
         Command::Produce(options) => runtime.block_on(command::produce::run(&settings()?, &options)),

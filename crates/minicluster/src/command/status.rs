@@ -33,7 +33,11 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
     Ok(())
 }
 
-fn check_running(settings: &Settings) -> Outcome {
+/// Whether there is something to show.
+///
+/// # Errors
+/// Exit code 4 where no supervisor runs, with what runs without one.
+pub(crate) fn check_running(settings: &Settings) -> Outcome {
     let run = RunFolder::new(&settings.folders);
     if run.running_supervisor().map_err(Failure::of_run)?.is_some() {
         return Ok(());

@@ -3,9 +3,11 @@
 use crate::platform::{Ended, Platform};
 
 /// Commands that need a running platform or a lake: exit code 4.
-const NEED_A_PLATFORM: [&[&str]; 14] = [
+const NEED_A_PLATFORM: [&[&str]; 16] = [
     &["status"],
     &["status", "-o", "json"],
+    &["stats"],
+    &["stats", "--once", "-o", "json"],
     &["ledger"],
     &["ledger", "-o", "json"],
     &["sql", "select 1"],
