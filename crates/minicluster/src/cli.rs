@@ -310,6 +310,23 @@ mod tests {
     }
 
     #[test]
+    fn every_command_shows_how_it_is_used() {
+        fn lacking(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+            let path = format!("{path} {}", command.get_name());
+            let is_leaf = command.get_subcommands().next().is_none();
+            let help = command.get_after_help().map(ToString::to_string);
+            if is_leaf && !help.is_some_and(|help| help.starts_with("Examples:")) {
+                found.push(path.clone());
+            }
+            let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
+            visible.for_each(|command| lacking(command, &path, found));
+        }
+        let mut found = Vec::new();
+        lacking(&Cli::command(), "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
     fn shared_flags_are_passed_on_as_they_came() {
         let line = [
             "minicluster",

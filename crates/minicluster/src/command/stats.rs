@@ -165,7 +165,7 @@ fn table(overview: &Overview, rows: &[Row]) -> String {
     if let Some(generator) = overview.generator.value() {
         text.push_str(&format!(
             " generator sends {}",
-            figures::rate(generator.records_per_second)
+            rate(generator.records_per_second)
         ));
         text.push_str("; ");
     }
@@ -209,7 +209,7 @@ fn to_json(overview: &Overview, rows: &[Row]) -> Value {
         "at": overview.at.to_string(),
         "services": services.collect::<Vec<_>>(),
         "topics": topics,
-        "generator_records_per_second": overview.generator.value().map(|generator| generator.records_per_second),
+        "generator_records_per_second": overview.generator.value().and_then(|generator| generator.records_per_second),
         "etl_records_per_second": overview.etl.value().and_then(|etl| etl.input_per_second),
         "etl_to_read": overview.etl.value().and_then(console::Etl::to_read),
     })
