@@ -183,9 +183,9 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "data_generator.curve",
-        Kind::OneOf(&["weekly", "flat"]),
-        Some("weekly"),
-        "whether there are more page views by day than by night (weekly) or always as many (flat)",
+        Kind::OneOf(&["flat", "weekly"]),
+        Some("flat"),
+        "whether there are always as many page views (flat) or more by day than by night (weekly)",
     ),
     key(
         "data_generator.speed",

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Curve {
     /// Always the same.
+    #[default]
     Flat,
     /// By the hour of the day and the day of the week, in UTC; the mean over a week is the rate.
-    #[default]
     Weekly,
 }
 
