@@ -24,10 +24,10 @@ pub enum ClusterError {
     },
     /// The metadata can't be read.
     #[error(
-        "metadata entry {index} was written by a newer minicluster ({reason}); \
-         start this broker with that version, or a newer one"
+        "metadata entry {index} was written by another version of minicluster ({reason}): \
+         start this broker with that one, or begin anew with `minicluster clean --all`"
     )]
-    NewerMetadata {
+    OtherVersion {
         /// Where.
         index: u64,
         /// What can't be read.

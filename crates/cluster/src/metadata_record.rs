@@ -131,7 +131,7 @@ pub(crate) fn encode(records: &[MetadataRecord]) -> Vec<u8> {
 /// The records of one entry; none where a new leader only marked its term.
 ///
 /// # Errors
-/// What can't be read, for [`ClusterError::NewerMetadata`](crate::ClusterError).
+/// What can't be read, for [`ClusterError::OtherVersion`](crate::ClusterError).
 pub(crate) fn decode(data: &[u8]) -> Result<Vec<MetadataRecord>, String> {
     if data.is_empty() {
         return Ok(Vec::new());

@@ -233,7 +233,7 @@ impl Node {
 
     /// Applies a committed entry.
     fn apply(&mut self, entry: Entry, actions: &mut Vec<Action>) -> Result<(), ClusterError> {
-        let records = metadata_record::decode(&entry.data).map_err(|reason| ClusterError::NewerMetadata {
+        let records = metadata_record::decode(&entry.data).map_err(|reason| ClusterError::OtherVersion {
             index: entry.index.0,
             reason,
         })?;
