@@ -2,7 +2,7 @@
 //!
 //! A stream is a [model](Events) cut into lanes, small simulations with random numbers of their own. Threads run the
 //! lanes, a merge puts their records in order, a sink sends them when they are due: to brokers ([`run`]), or
-//! to files ([`write`]). An event is a function of (seed, run, start of the clock, stream) and its place in
+//! to files ([`write()`]). An event is a function of (seed, run, start of the clock, stream) and its place in
 //! the stream: any number of threads makes the same bytes. When it is sent follows from its time and the
 //! speed of the clock, not from when the one before it was sent, so that a slow receiver shows as lateness
 //! and is caught up with.

@@ -14,8 +14,7 @@ use crate::names::check_plain;
 use crate::{AttemptId, DataFile, FailPoint, LakeError, Options, StateFile, TableChange, TableName, folders};
 
 /// The files of one attempt to make a commit. They lie where no reader looks. An attempt that
-/// isn't committed leaves nothing behind: it is removed by [`Staging::abandon`], or when the
-/// writer begins the next one or starts again.
+/// isn't committed leaves nothing behind: it is removed when the writer begins the next one or starts again.
 pub struct Staging<D: Disk> {
     disk: D,
     options: Options,
