@@ -155,7 +155,6 @@ impl<D: Disk> Executor<D> {
             } => self.on_client(request, version, body, now, &mut out),
             Input::ClientGone { connection } => self.on_client_gone(connection),
             Input::PeerConnected(peer) => {
-                self.peers.on_connected(peer);
                 self.tell(Event::PeerConnected(peer), now, &mut out);
                 self.fetch_from_leaders(now, &mut out);
             }
@@ -163,10 +162,12 @@ impl<D: Disk> Executor<D> {
                 // What it had asked is of the past: a new process would mistake the answers.
                 self.waits.asked.retain(|_, asked| !asked.is_of_peer(peer));
                 self.replication.on_peer_lost(peer);
-                for (token, reply) in self.peers.on_lost(peer) {
+                let lost = self.peers.on_lost(peer);
+                // First, or the same peer would be asked again.
+                self.tell(Event::PeerLost(peer), now, &mut out);
+                for (token, reply) in lost {
                     self.tell(Event::PeerReply { token, reply }, now, &mut out);
                 }
-                self.tell(Event::PeerLost(peer), now, &mut out);
             }
             Input::PeerFrame { from, frame } => match peer_wire::decode(frame) {
                 Ok(frame) => self.on_peer_frame(from, frame, now, &mut out),
@@ -397,7 +398,7 @@ impl<D: Disk> Executor<D> {
                     }
                 }
                 Action::Send { to, message } => {
-                    if self.peers.is_connected(to) {
+                    if self.node.is_connected(to) {
                         out.push(Output::PeerFrame {
                             to,
                             frame: peer_wire::encode_raft(&message),
@@ -424,7 +425,7 @@ impl<D: Disk> Executor<D> {
         now: Clock,
         out: &mut Vec<Output>,
     ) {
-        let reply = if self.peers.is_connected(to) {
+        let reply = if self.node.is_connected(to) {
             let correlation_id = self.peers.on_ask(to, token, request);
             let frame = peer_wire::encode_request(correlation_id, request);
             if frame.len() <= peer_wire::MAX_FRAME {

@@ -1,6 +1,6 @@
-//! What this broker has asked others, and who can be reached.
+//! What this broker has asked others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use cluster::{ControllerReply, ControllerRequest, Token};
 use record::BrokerId;
@@ -15,10 +15,9 @@ struct Ask {
     kind: AskKind,
 }
 
-/// Connections to other brokers and what was asked over them.
+/// What was asked over the connections to other brokers.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    connected: BTreeSet<BrokerId>,
     asks: BTreeMap<i32, Ask>,
     last_correlation_id: i32,
 }
@@ -26,19 +25,13 @@ pub(crate) struct Peers {
 impl Peers {
     pub(crate) fn new(last_correlation_id: i32) -> Self {
         Self {
-            connected: BTreeSet::new(),
             asks: BTreeMap::new(),
             last_correlation_id,
         }
     }
 
-    pub(crate) fn on_connected(&mut self, peer: BrokerId) {
-        self.connected.insert(peer);
-    }
-
     /// Gives what will never be answered.
     pub(crate) fn on_lost(&mut self, peer: BrokerId) -> Vec<(Token, ControllerReply)> {
-        self.connected.remove(&peer);
         let lost: Vec<i32> = self
             .asks
             .iter()
@@ -47,10 +40,6 @@ impl Peers {
             .collect();
         let lost = lost.into_iter().filter_map(|id| self.asks.remove(&id));
         lost.map(|ask| (ask.token, ControllerReply::lost())).collect()
-    }
-
-    pub(crate) fn is_connected(&self, peer: BrokerId) -> bool {
-        self.connected.contains(&peer)
     }
 
     /// A correlation id that nobody else has.

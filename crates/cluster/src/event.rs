@@ -1,5 +1,7 @@
 //! What a node is told, and what it wants done.
 
+use std::fmt;
+
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 
 use crate::{ClusterError, ControllerReply, ControllerRequest, Entry, HardState, Index, PeerMessage};
@@ -146,4 +148,37 @@ pub enum MetadataChange {
         /// The topic.
         topic_id: TopicId,
     },
+}
+
+/// As the stories of clusters tell it, behind the broker's name: `leads clicks-0 in epoch 3`.
+impl fmt::Display for MetadataChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registered { broker_epoch } => write!(f, "is registered, broker epoch {broker_epoch}"),
+            Self::Fenced(true) => f.write_str("is fenced"),
+            Self::Fenced(false) => f.write_str("is alive"),
+            Self::CreateReplica(r) => write!(f, "holds {}-{}", r.topic, r.partition),
+            Self::DeleteReplica(r) => write!(f, "deletes {}-{}", r.topic, r.partition),
+            Self::BecomeLeader {
+                replica: r,
+                leader_epoch,
+            } => {
+                write!(f, "leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
+            }
+            Self::BecomeFollower {
+                replica: r,
+                leader,
+                leader_epoch,
+            } => {
+                let leader = leader.map_or("nobody".to_owned(), |id| id.to_string());
+                write!(
+                    f,
+                    "follows {leader} in {}-{}, epoch {leader_epoch}",
+                    r.topic, r.partition
+                )
+            }
+            Self::IsrChanged(r) => write!(f, "has another ISR for {}-{}", r.topic, r.partition),
+            Self::ConfigChanged { .. } => f.write_str("sees another topic configuration"),
+        }
+    }
 }

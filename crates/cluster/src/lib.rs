@@ -107,3 +107,4 @@ pub use request::{
 };
 pub use time::{Millis, TICK};
 pub use topic_config::{ConfigDefinition, ConfigType, topic_config, topic_configs};
+pub use topics::check_topic_name;

@@ -132,6 +132,12 @@ impl Node {
         self.membership.has_session(now)
     }
 
+    /// Whether there is a connection with this broker, as it was told.
+    #[must_use]
+    pub fn is_connected(&self, peer: BrokerId) -> bool {
+        self.links.is_connected(peer)
+    }
+
     /// Tells the controller with the next heartbeats that this broker wants to stop; once it may,
     /// [`Node::may_shut_down`] says so.
     pub fn want_shut_down(&mut self) {

@@ -82,7 +82,7 @@ fn create_one(
     if let Some(known) = metadata.topic(&new.name) {
         return existing(known, new.id).map(|info| (Vec::new(), info));
     }
-    check_name(&new.name)?;
+    check_topic_name(&new.name)?;
     check_collision(draft, &new.name)?;
     if new.id == TopicId::default() || metadata.topics.contains_key(&new.id) {
         return refuse(
@@ -156,7 +156,11 @@ fn factor_of(replicas: Option<&Vec<BrokerId>>) -> i16 {
     replicas.map_or(1, |replicas| i16::try_from(replicas.len()).unwrap_or(i16::MAX))
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
+/// Kafka's rule for names of topics, and ours: the metadata's own log is no topic.
+///
+/// # Errors
+/// [`ErrorCode::InvalidTopicException`] with the reason.
+pub fn check_topic_name(name: &str) -> Result<(), Refusal> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let why = if name.is_empty() {
         "a topic needs a name".to_owned()

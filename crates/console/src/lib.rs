@@ -12,6 +12,7 @@ mod jobs;
 mod meter;
 mod overview;
 mod page;
+mod prometheus;
 mod server;
 mod view;
 
@@ -22,5 +23,6 @@ pub use overview::{
     Broker, Cluster, Etl, Generator, Happening, Health, Lake, Ledger, LedgerTable, Level, Overview, Part,
     Sent, Service, Source, State, Supervisor, Table, Topic, TopicSent, Totals, Windows,
 };
+pub use prometheus::{MetricKind, Metrics};
 pub use server::Server;
 pub use view::View;

@@ -30,6 +30,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::View;
 use crate::page::{self, Frame, Links, Page, Tab, Theme};
+use crate::prometheus::Metrics;
 
 /// Readers that can be kept up to date at the same time.
 const READERS: usize = 64;
@@ -179,10 +180,7 @@ async fn health(State(site): State<Site>) -> Response {
 
 async fn metrics(State(site): State<Site>) -> impl IntoResponse {
     let text = metrics::metrics(&site.view().overview);
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text)
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {

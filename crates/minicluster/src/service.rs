@@ -1,6 +1,5 @@
 //! What all service commands have in common: logging, their record, readiness, and when to stop.
 
-mod metrics;
 mod report;
 
 use std::io::Write;
@@ -13,7 +12,6 @@ use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-pub(crate) use metrics::{Kind, Metrics};
 pub(crate) use report::{Report, Reporter};
 
 use crate::cli::ServiceOptions;

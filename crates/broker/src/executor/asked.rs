@@ -107,7 +107,7 @@ impl<D: Disk> Executor<D> {
                 correlation_id,
                 kind,
             } => {
-                if self.peers.is_connected(from) {
+                if self.node.is_connected(from) {
                     let frame = peer_wire::encode_response(correlation_id, kind, &reply);
                     out.push(Output::PeerFrame { to: from, frame });
                 }

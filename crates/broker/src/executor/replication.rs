@@ -248,7 +248,7 @@ impl<D: Disk> Executor<D> {
             return;
         };
         for leader in self.replication.fetchers.leaders() {
-            if !self.peers.is_connected(leader) {
+            if !self.node.is_connected(leader) {
                 continue;
             }
             let fetchers = &self.replication.fetchers;

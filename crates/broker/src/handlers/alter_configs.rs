@@ -74,11 +74,16 @@ pub(crate) fn ask(resources: &[Resource], validate_only: bool) -> Option<AlterCo
     })
 }
 
-/// What became of each resource: its type, its name, and why not.
-pub(crate) fn outcomes(
-    resources: Vec<Resource>,
-    reply: ControllerReply,
-) -> Vec<(i8, String, Option<Refusal>)> {
+/// What became of a resource, as both answers say it.
+pub(crate) struct Altered {
+    pub(crate) kind: i8,
+    pub(crate) name: StrBytes,
+    pub(crate) error: i16,
+    pub(crate) message: Option<StrBytes>,
+}
+
+/// What became of each resource.
+pub(crate) fn outcomes(resources: Vec<Resource>, reply: ControllerReply) -> Vec<Altered> {
     let (mut altered, all_refused) = match reply {
         ControllerReply::AlterConfigs(altered) => {
             let message = "the controller gave no answer for this topic";
@@ -96,24 +101,24 @@ pub(crate) fn outcomes(
                 None => Some(all_refused.clone()),
             },
         };
-        (resource.kind, resource.name, refusal)
+        Altered {
+            kind: resource.kind,
+            name: StrBytes::from_string(resource.name),
+            error: refusal.as_ref().map_or(0, |refusal| refusal.code.code()),
+            message: refusal.map(|refusal| StrBytes::from_string(refusal.message)),
+        }
     };
     resources.into_iter().map(outcome).collect()
 }
 
 pub(crate) fn answer(resources: Vec<Resource>, reply: ControllerReply) -> AlterConfigsResponse {
-    let responses = outcomes(resources, reply)
-        .into_iter()
-        .map(|(kind, name, refusal)| {
-            let response = AlterConfigsResourceResponse::default()
-                .with_resource_type(kind)
-                .with_resource_name(StrBytes::from_string(name));
-            match refusal {
-                None => response.with_error_message(None),
-                Some(refusal) => response
-                    .with_error_code(refusal.code.code())
-                    .with_error_message(Some(StrBytes::from_string(refusal.message))),
-            }
-        });
+    let answer = |altered: Altered| {
+        AlterConfigsResourceResponse::default()
+            .with_resource_type(altered.kind)
+            .with_resource_name(altered.name)
+            .with_error_code(altered.error)
+            .with_error_message(altered.message)
+    };
+    let responses = outcomes(resources, reply).into_iter().map(answer);
     AlterConfigsResponse::default().with_responses(responses.collect())
 }

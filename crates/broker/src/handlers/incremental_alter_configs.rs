@@ -4,9 +4,8 @@ use cluster::{ConfigChange, ConfigOp, ControllerReply, ErrorCode, Refusal};
 use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
-use kafka_protocol::protocol::StrBytes;
 
-use crate::handlers::alter_configs::{Resource, outcomes};
+use crate::handlers::alter_configs::{Altered, Resource, outcomes};
 
 const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -51,18 +50,13 @@ fn change(config: &AlterableConfig) -> Result<(String, ConfigOp), Refusal> {
 }
 
 pub(crate) fn answer(resources: Vec<Resource>, reply: ControllerReply) -> IncrementalAlterConfigsResponse {
-    let responses = outcomes(resources, reply)
-        .into_iter()
-        .map(|(kind, name, refusal)| {
-            let response = AlterConfigsResourceResponse::default()
-                .with_resource_type(kind)
-                .with_resource_name(StrBytes::from_string(name));
-            match refusal {
-                None => response.with_error_message(None),
-                Some(refusal) => response
-                    .with_error_code(refusal.code.code())
-                    .with_error_message(Some(StrBytes::from_string(refusal.message))),
-            }
-        });
+    let answer = |altered: Altered| {
+        AlterConfigsResourceResponse::default()
+            .with_resource_type(altered.kind)
+            .with_resource_name(altered.name)
+            .with_error_code(altered.error)
+            .with_error_message(altered.message)
+    };
+    let responses = outcomes(resources, reply).into_iter().map(answer);
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }

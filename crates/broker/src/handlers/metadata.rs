@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cluster::{Metadata, NewTopic, Partition, Refusal, Topic};
+use cluster::{Metadata, NewTopic, Partition, Refusal, Topic, check_topic_name};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
@@ -117,7 +117,7 @@ fn find(
         Some(name) => match refused.get(name.as_str()) {
             Some(Some(refusal)) => refusal.code.code(),
             Some(None) => ResponseError::LeaderNotAvailable.code(),
-            None if !is_topic_name(name) => ResponseError::InvalidTopicException.code(),
+            None if check_topic_name(name).is_err() => ResponseError::InvalidTopicException.code(),
             None => ResponseError::UnknownTopicOrPartition.code(),
         },
     };
@@ -170,10 +170,4 @@ fn describe_partition(
         .with_replica_nodes(ids(&partition.replicas))
         .with_isr_nodes(ids(&partition.isr))
         .with_offline_replicas(if version >= 5 { ids(&offline) } else { Vec::new() })
-}
-
-/// Kafka's rule for names of topics.
-pub(crate) fn is_topic_name(name: &str) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    !name.is_empty() && name.len() <= 249 && name != "." && name != ".." && name.chars().all(legal)
 }

@@ -4,9 +4,7 @@ use std::fmt::Write;
 
 use record::BrokerId;
 
-use crate::{
-    ControllerReply, MetadataChange, Millis, PartitionResult, PeerMessage, QuorumMember, TopicPartition,
-};
+use crate::{ControllerReply, Millis, PartitionResult, PeerMessage, QuorumMember, TopicPartition};
 
 pub(super) fn list(ids: &[BrokerId]) -> String {
     ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
@@ -27,35 +25,6 @@ pub(super) fn describe_message(m: &PeerMessage) -> String {
         text.push_str(" no");
     }
     text
-}
-
-pub(super) fn describe_change(change: &MetadataChange) -> String {
-    match change {
-        MetadataChange::Registered { broker_epoch } => format!("is registered, broker epoch {broker_epoch}"),
-        MetadataChange::Fenced(true) => "is fenced".to_owned(),
-        MetadataChange::Fenced(false) => "is alive".to_owned(),
-        MetadataChange::CreateReplica(r) => format!("holds {}-{}", r.topic, r.partition),
-        MetadataChange::DeleteReplica(r) => format!("deletes {}-{}", r.topic, r.partition),
-        MetadataChange::BecomeLeader {
-            replica: r,
-            leader_epoch,
-        } => {
-            format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
-        }
-        MetadataChange::BecomeFollower {
-            replica: r,
-            leader,
-            leader_epoch,
-        } => {
-            let leader = leader.map_or("nobody".to_owned(), |id| id.to_string());
-            format!(
-                "follows {leader} in {}-{}, epoch {leader_epoch}",
-                r.topic, r.partition
-            )
-        }
-        MetadataChange::IsrChanged(r) => format!("has another ISR for {}-{}", r.topic, r.partition),
-        MetadataChange::ConfigChanged { .. } => "sees another topic configuration".to_owned(),
-    }
 }
 
 pub(super) fn describe_reply(reply: &ControllerReply) -> String {

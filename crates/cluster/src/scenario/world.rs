@@ -7,7 +7,7 @@ use record::{BrokerId, TopicId};
 use uuid::Uuid;
 
 use super::requests;
-use super::words::{describe_change, describe_message, describe_reply, list};
+use super::words::{describe_message, describe_reply, list};
 use crate::{
     Action, ControllerReply, ControllerRequest, Entry, Event, HardState, Index, Listener, Millis, Node,
     Options, PeerMessage, Restored, TICK, Token,
@@ -242,7 +242,7 @@ impl World {
                     describe_reply(&reply)
                 ));
             }
-            Action::Changed(change) => self.say(format!("{id} {}", describe_change(&change))),
+            Action::Changed(change) => self.say(format!("{id} {change}")),
             Action::Halt(error) => self.say(format!("{id} halts: {error}")),
         }
     }

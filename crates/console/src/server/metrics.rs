@@ -2,52 +2,33 @@
 //!
 //! Only what is fresh is given out: a series that stops tells more than a value that stands still.
 
-use std::fmt::{Display, Write};
-
 use crate::overview::{Overview, State};
+use crate::prometheus::{MetricKind, Metrics};
 
 /// A metric's samples: labels and value.
 type Samples<'a> = Vec<(Vec<(&'a str, &'a str)>, f64)>;
 
 struct Text {
-    text: String,
+    metrics: Metrics,
 }
 
 impl Text {
     /// One metric; nothing where it has no sample.
-    fn metric(&mut self, kind: &str, name: &str, help: &str, samples: Samples<'_>) {
-        if samples.is_empty() {
-            return;
-        }
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "# HELP minicluster_{name} {help}");
-        let _ = writeln!(self.text, "# TYPE minicluster_{name} {kind}");
-        for (labels, value) in samples {
-            let _ = write!(self.text, "minicluster_{name}");
-            for (place, (label, value)) in labels.iter().enumerate() {
-                let open = if place == 0 { '{' } else { ',' };
-                let _ = write!(self.text, "{open}{label}=\"{}\"", escaped(value));
-            }
-            let close = if labels.is_empty() { "" } else { "}" };
-            let _ = writeln!(self.text, "{close} {value}");
+    fn metric(&mut self, kind: MetricKind, name: &str, help: &str, samples: &Samples<'_>) {
+        if !samples.is_empty() {
+            let samples = samples.iter().map(|(labels, value)| (labels.as_slice(), *value));
+            self.metrics
+                .family(&format!("minicluster_{name}"), kind, help, samples);
         }
     }
 
     fn gauge(&mut self, name: &str, help: &str, samples: Samples<'_>) {
-        self.metric("gauge", name, help, samples);
+        self.metric(MetricKind::Gauge, name, help, &samples);
     }
 
     fn counter(&mut self, name: &str, help: &str, samples: Samples<'_>) {
-        self.metric("counter", name, help, samples);
+        self.metric(MetricKind::Counter, name, help, &samples);
     }
-}
-
-fn escaped(value: impl Display) -> String {
-    value
-        .to_string()
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }
 
 fn one<'a>(value: Option<f64>) -> Samples<'a> {
@@ -56,7 +37,9 @@ fn one<'a>(value: Option<f64>) -> Samples<'a> {
 
 /// All metrics.
 pub(super) fn metrics(overview: &Overview) -> String {
-    let mut text = Text { text: String::new() };
+    let mut text = Text {
+        metrics: Metrics::default(),
+    };
     let build = vec![(vec![("version", overview.version.as_str())], 1.0)];
     text.gauge("build_info", "The version that runs.", build);
     let healthy = f64::from(u8::from(overview.health.is_ok()));
@@ -71,7 +54,7 @@ pub(super) fn metrics(overview: &Overview) -> String {
     etl(&mut text, overview);
     lake(&mut text, overview);
     ledger(&mut text, overview);
-    text.text
+    text.metrics.into_text()
 }
 
 fn parts(text: &mut Text, overview: &Overview) {

@@ -4,7 +4,6 @@ use cluster::{Action, Entry, Event, HardState, Index, MetadataChange, Millis, No
 use record::BrokerId;
 use uuid::Uuid;
 
-use super::words;
 use super::world::{Happening, World};
 
 impl World {
@@ -175,7 +174,7 @@ impl World {
     }
 
     pub(super) fn changed(&mut self, id: BrokerId, change: MetadataChange) -> Result<(), String> {
-        self.tell(format!("{id} {}", words::change(&change)));
+        self.tell(format!("{id} {change}"));
         let MetadataChange::BecomeLeader {
             replica,
             leader_epoch,

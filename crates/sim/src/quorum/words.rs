@@ -1,6 +1,6 @@
-//! Requests, replies and changes in words.
+//! Requests and replies in words.
 
-use cluster::{ControllerReply, ControllerRequest, MetadataChange};
+use cluster::{ControllerReply, ControllerRequest};
 
 pub(super) fn request(request: &ControllerRequest) -> String {
     match request {
@@ -13,30 +13,6 @@ pub(super) fn request(request: &ControllerRequest) -> String {
         }
         ControllerRequest::DeleteTopics(delete) => format!("delete {:?}", delete.topics[0]),
         ControllerRequest::AllocateProducerIds { .. } => "producer ids".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
-
-pub(super) fn change(change: &MetadataChange) -> String {
-    match change {
-        MetadataChange::Registered { broker_epoch } => format!("is registered, broker epoch {broker_epoch}"),
-        MetadataChange::Fenced(fenced) => format!("is fenced: {fenced}"),
-        MetadataChange::CreateReplica(r) => format!("holds {}-{}", r.topic, r.partition),
-        MetadataChange::DeleteReplica(r) => format!("deletes {}-{}", r.topic, r.partition),
-        MetadataChange::BecomeLeader {
-            replica: r,
-            leader_epoch,
-        } => {
-            format!("leads {}-{} in epoch {leader_epoch}", r.topic, r.partition)
-        }
-        MetadataChange::BecomeFollower {
-            replica: r,
-            leader,
-            leader_epoch,
-        } => {
-            let (topic, partition) = (&r.topic, r.partition);
-            format!("follows {leader:?} in {topic}-{partition}, epoch {leader_epoch}")
-        }
         other => format!("{other:?}"),
     }
 }

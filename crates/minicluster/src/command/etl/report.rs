@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use console::{MetricKind, Metrics};
 use etl::{Event, Progress, Report as EtlReport, SourceProgress};
 
-use crate::service::{Kind, Metrics, Report};
+use crate::service::Report;
 
 /// The last micro-batches, and sums over all since the process began.
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ impl Told {
         for (name, help, value) in counts {
             metrics.number(
                 &format!("minicluster_etl_{name}"),
-                Kind::Counter,
+                MetricKind::Counter,
                 help,
                 value as f64,
             );
@@ -56,7 +57,7 @@ impl Told {
             .collect();
         metrics.family(
             "minicluster_etl_input_records_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records read, by what became of them.",
             labels.iter().map(|(labels, count)| (&labels[..], *count as f64)),
         );
@@ -71,7 +72,7 @@ impl Report for Told {
     fn metrics(&self, metrics: &mut Metrics) {
         let waits = if self.report.waiting.is_some() { 1.0 } else { 0.0 };
         let help = "1 while the ETL waits for something it can't go on without.";
-        metrics.number("minicluster_etl_waiting", Kind::Gauge, help, waits);
+        metrics.number("minicluster_etl_waiting", MetricKind::Gauge, help, waits);
         self.sums(metrics);
         if let Some(last) = self.report.progress.back() {
             last_batch(last, metrics);
@@ -115,7 +116,7 @@ fn last_batch(last: &Progress, metrics: &mut Metrics) {
         ("commit_number", "The newest commit.", last.commit as f64),
     ];
     for (name, help, value) in gauges {
-        metrics.number(&format!("minicluster_etl_{name}"), Kind::Gauge, help, value);
+        metrics.number(&format!("minicluster_etl_{name}"), MetricKind::Gauge, help, value);
     }
     let labels: Vec<_> = last
         .sources
@@ -124,7 +125,7 @@ fn last_batch(last: &Progress, metrics: &mut Metrics) {
         .collect();
     metrics.family(
         "minicluster_etl_backlog_records",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Records that lie in the topic and were not read.",
         labels.iter().map(|(labels, value)| (&labels[..], *value)),
     );
@@ -140,7 +141,7 @@ fn last_batch(last: &Progress, metrics: &mut Metrics) {
         .collect();
     metrics.family(
         "minicluster_etl_watermark_timestamp_seconds",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "The table's watermark, in seconds since 1970.",
         labels.iter().map(|(labels, value)| (&labels[..], *value)),
     );
@@ -157,7 +158,7 @@ fn last_batch(last: &Progress, metrics: &mut Metrics) {
         .collect();
     metrics.family(
         "minicluster_etl_state_rows",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Keys and groups held.",
         labels.iter().map(|(labels, value)| (&labels[..], *value)),
     );

@@ -1,8 +1,9 @@
 //! What the generator tells over HTTP.
 
+use console::{MetricKind, Metrics};
 use generator::{Progress, TopicProgress};
 
-use crate::service::{Kind, Metrics, Report};
+use crate::service::Report;
 
 /// Its newest progress; none before the first.
 #[derive(Debug, Default)]
@@ -16,7 +17,12 @@ impl Report for Told {
     fn metrics(&self, metrics: &mut Metrics) {
         let Some(progress) = &self.0 else { return };
         let gauge = |metrics: &mut Metrics, name: &str, help: &str, value: f64| {
-            metrics.number(&format!("minicluster_generator_{name}"), Kind::Gauge, help, value);
+            metrics.number(
+                &format!("minicluster_generator_{name}"),
+                MetricKind::Gauge,
+                help,
+                value,
+            );
         };
         if let Some(wanted) = progress.wanted_per_second {
             let help = "Records a second that the settings ask for.";
@@ -29,7 +35,7 @@ impl Report for Told {
         gauge(metrics, "underway_records", help, progress.underway as f64);
         let help = "Interruptions: brokers away for longer than a delivery may take.";
         let name = "minicluster_generator_errors_total";
-        metrics.number(name, Kind::Counter, help, progress.errors as f64);
+        metrics.number(name, MetricKind::Counter, help, progress.errors as f64);
         let mut by_topic = |name: &str, kind, help, value: fn(&TopicProgress) -> f64| {
             let topics = progress.topics.iter();
             let numbers: Vec<_> = topics
@@ -43,13 +49,15 @@ impl Report for Told {
             );
         };
         let help = "Records acknowledged.";
-        by_topic("records_total", Kind::Counter, help, |topic| {
+        by_topic("records_total", MetricKind::Counter, help, |topic| {
             topic.acknowledged as f64
         });
         let help = "Records acknowledged a second, lately.";
-        by_topic("records_per_second", Kind::Gauge, help, |topic| topic.per_second);
+        by_topic("records_per_second", MetricKind::Gauge, help, |topic| {
+            topic.per_second
+        });
         let help = "Records with an injected fault in the topic, of all runs.";
-        by_topic("faulty_records", Kind::Gauge, help, |topic| {
+        by_topic("faulty_records", MetricKind::Gauge, help, |topic| {
             topic.counts.faulty() as f64
         });
     }
