@@ -138,6 +138,16 @@ impl Node {
         self.links.is_connected(peer)
     }
 
+    /// Whether clients had better not be sent to this broker: the controller has fenced it, or there is no
+    /// controller that could and it has been out of reach for as long as would fence it.
+    #[must_use]
+    pub fn counts_as_dead(&self, broker: BrokerId) -> bool {
+        let fenced = self.metadata.brokers.get(&broker).is_none_or(|b| b.fenced);
+        let gone = || self.links.gone_for(broker, Millis(0), self.now);
+        let abandoned = broker != self.options.id && self.metadata.controller.is_none();
+        fenced || (abandoned && gone().is_some_and(|gone| gone >= self.options.lost_connection))
+    }
+
     /// Tells the controller with the next heartbeats that this broker wants to stop; once it may,
     /// [`Node::may_shut_down`] says so.
     pub fn want_shut_down(&mut self) {

@@ -160,7 +160,7 @@ impl<D: Disk> Executor<D> {
             } => {
                 let refused = refusals(topics, reply);
                 let listener = &self.settings.serving.listener;
-                let body = metadata::answer(self.node.metadata(), listener, &request, version, &refused);
+                let body = metadata::answer(&self.node, listener, &request, version, &refused);
                 out.push(Output::Respond {
                     request: id,
                     body: body.into(),

@@ -290,13 +290,7 @@ impl<D: Disk> Executor<D> {
         };
         if missing.is_empty() {
             let listener = &self.settings.serving.listener;
-            let body = metadata::answer(
-                self.node.metadata(),
-                listener,
-                &request,
-                version,
-                &BTreeMap::new(),
-            );
+            let body = metadata::answer(&self.node, listener, &request, version, &BTreeMap::new());
             out.push(Output::Respond {
                 request: id,
                 body: body.into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cluster::{Metadata, NewTopic, Partition, Refusal, Topic, check_topic_name};
+use cluster::{Metadata, NewTopic, Node, Partition, Refusal, Topic, check_topic_name};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
@@ -51,12 +51,13 @@ pub(crate) fn to_create(
 /// The answer. `refused` says why topics that this request was to create aren't there; `None` stands
 /// for one that was created, and may only not have come to this broker yet.
 pub(crate) fn answer(
-    metadata: &Metadata,
+    node: &Node,
     listener: &str,
     request: &MetadataRequest,
     version: i16,
     refused: &BTreeMap<String, Option<Refusal>>,
 ) -> MetadataResponse {
+    let metadata = node.metadata();
     let brokers = metadata.unfenced().filter_map(|(id, broker)| {
         let address = broker.listeners.iter().find(|l| l.name == listener)?;
         let host = StrBytes::from_string(address.host.clone());
@@ -76,7 +77,7 @@ pub(crate) fn answer(
         metadata
             .topics
             .values()
-            .map(|topic| describe(metadata, topic, version))
+            .map(|topic| describe(node, topic, version))
             .collect()
     } else {
         // Each topic once, however often it is named.
@@ -84,7 +85,7 @@ pub(crate) fn answer(
         let asked = request.topics.iter().flatten();
         asked
             .filter(|topic| seen.insert((topic.name.as_deref(), topic.topic_id)))
-            .map(|topic| find(metadata, topic, version, refused))
+            .map(|topic| find(node, topic, version, refused))
             .collect()
     };
     MetadataResponse::default()
@@ -100,17 +101,18 @@ pub(crate) fn answer(
 }
 
 fn find(
-    metadata: &Metadata,
+    node: &Node,
     asked: &MetadataRequestTopic,
     version: i16,
     refused: &BTreeMap<String, Option<Refusal>>,
 ) -> MetadataResponseTopic {
+    let metadata = node.metadata();
     let found = match &asked.name {
         Some(name) => metadata.topic(name),
         None => metadata.topics.get(&TopicId(asked.topic_id)),
     };
     if let Some(topic) = found {
-        return describe(metadata, topic, version);
+        return describe(node, topic, version);
     }
     let error = match &asked.name {
         None => ResponseError::UnknownTopicId.code(),
@@ -132,7 +134,7 @@ fn find(
         .with_topic_id(asked.topic_id)
 }
 
-fn describe(metadata: &Metadata, topic: &Topic, version: i16) -> MetadataResponseTopic {
+fn describe(node: &Node, topic: &Topic, version: i16) -> MetadataResponseTopic {
     let partitions = topic.partitions.iter().zip(0..);
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(StrBytes::from_string(topic.name.clone()))))
@@ -140,28 +142,29 @@ fn describe(metadata: &Metadata, topic: &Topic, version: i16) -> MetadataRespons
         .with_is_internal(INTERNAL.contains(&topic.name.as_str()))
         .with_partitions(
             partitions
-                .map(|(p, index)| describe_partition(metadata, p, index, version))
+                .map(|(p, index)| describe_partition(node, p, index, version))
                 .collect(),
         )
 }
 
 fn describe_partition(
-    metadata: &Metadata,
+    node: &Node,
     partition: &Partition,
     index: i32,
     version: i16,
 ) -> MetadataResponsePartition {
     let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| id.0.into()).collect();
-    let fenced = |id: &BrokerId| metadata.brokers.get(id).is_none_or(|broker| broker.fenced);
-    let offline: Vec<BrokerId> = partition.replicas.iter().copied().filter(fenced).collect();
-    let error = match partition.leader {
+    let dead = |id: &BrokerId| node.counts_as_dead(*id);
+    let offline: Vec<BrokerId> = partition.replicas.iter().copied().filter(dead).collect();
+    let leader = partition.leader.filter(|leader| !dead(leader));
+    let error = match leader {
         Some(_) => 0,
         None => ResponseError::LeaderNotAvailable.code(),
     };
     MetadataResponsePartition::default()
         .with_error_code(error)
         .with_partition_index(index)
-        .with_leader_id(partition.leader.map_or(-1, |leader| leader.0).into())
+        .with_leader_id(leader.map_or(-1, |leader| leader.0).into())
         .with_leader_epoch(if version >= 7 {
             partition.leader_epoch.0
         } else {

@@ -118,6 +118,11 @@ fn with_two_down_nothing_is_acknowledged_to_all_and_everything_stays_readable() 
         "no session any more"
     );
     assert_eq!(three.values(leader, "t"), ["a", "b"]);
+    assert_eq!(
+        three.leader_told_by(leader, "t"),
+        Ok(leader),
+        "what it leads can be read"
+    );
     three.revive(others[0]);
     let leader = three.wait_for_leader(topic, None);
     three.until("two are in sync", |three| three.isr(topic).len() == 2);
@@ -129,6 +134,25 @@ fn with_two_down_nothing_is_acknowledged_to_all_and_everything_stays_readable() 
         "{values:?}"
     );
     assert!(values.ends_with(&["e".to_owned()]), "{values:?}");
+}
+
+#[test]
+fn without_a_majority_clients_are_not_sent_to_the_dead() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[("min.insync.replicas", "2")]);
+    let leader = three.wait_for_leader(topic, None);
+    let survivor = leader % 3 + 1;
+    assert_eq!(three.leader_told_by(survivor, "t"), Ok(leader));
+    for broker in (1..=3).filter(|id| *id != survivor) {
+        three.kill(broker);
+    }
+    // Its controller is gone, or it was the controller and hears of no majority any more.
+    three.pass(2_000);
+    let not_available = Err(ResponseError::LeaderNotAvailable.code());
+    assert_eq!(three.leader_told_by(survivor, "t"), not_available);
+    three.revive(leader);
+    three.wait_for_leader(topic, None);
+    assert!(three.leader_told_by(survivor, "t").is_ok());
 }
 
 #[test]

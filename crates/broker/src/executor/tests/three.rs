@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use cluster::{Listener, Millis, TICK};
 use disk::SimDisk;
+use kafka_protocol::messages::MetadataRequest;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
 use uuid::Uuid;
 
 use super::harness::Outcome;
-use crate::samples::{create, fetch, produce};
+use crate::samples::{create, fetch, produce, topic_name};
 use crate::{
     CLIENT_LISTENER, Clock, Executor, ExecutorOptions, Input, Output, Request, RequestId, Response, Serving,
 };
@@ -276,6 +278,20 @@ impl Three {
         };
         let partition = &response.responses[0].partition_responses[0];
         (partition.error_code, partition.base_offset)
+    }
+
+    /// The leader of partition 0, or the error, as this broker tells clients.
+    pub(crate) fn leader_told_by(&mut self, broker: i32, topic: &str) -> Result<i32, i16> {
+        let asked = MetadataRequestTopic::default().with_name(Some(topic_name(topic)));
+        let request = MetadataRequest::default().with_topics(Some(vec![asked]));
+        let Response::Metadata(response) = self.ask(broker, 9, Request::Metadata(request)) else {
+            panic!("another response")
+        };
+        let partition = &response.topics[0].partitions[0];
+        match partition.error_code {
+            0 => Ok(partition.leader_id.0),
+            error => Err(error),
+        }
     }
 
     /// The values that a client reads from partition 0 of this broker.
