@@ -5,11 +5,9 @@
 //! tells its story. After a time of trouble everything is healed, and the cluster must come to rest
 //! with all its promises kept.
 //!
-//! * [`quorum::run`] drives `cluster`'s nodes alone, with a disk that is a list: thousands of runs a
-//!   minute.
-//! * [`brokers::run`] drives the brokers' own executors, each on a simulated disk that can be torn,
-//!   full, or lose what was not synced; clients create topics and write with idempotent producers, and
-//!   in the end every topic is read.
+//! A run drives the brokers' own executors, each on a simulated disk that can be torn, full, or lose what
+//! was not synced. Frames between them arrive late, or not at all. Clients create topics, produce and consume,
+//! and in the end every topic is read.
 //!
 //! After every step it is checked what must never happen: two leaders of one term, committed
 //! metadata that differs or goes back, an answered topic that is gone, an epoch that two processes
@@ -25,15 +23,25 @@
 //! A simulator that finds nothing may be blind, so mistakes can be made on purpose
 //! ([`cluster::Bug`]), and a test shows in how many seeds each is found.
 
-pub mod brokers;
+mod connections;
+mod consumers;
+mod copies;
+#[cfg(test)]
+mod directed;
 mod oracle;
-pub mod quorum;
+mod processes;
+mod producers;
 mod random;
+mod reading;
 mod run;
 mod schedule;
 mod settings;
 mod story;
+#[cfg(test)]
+mod tests;
+mod trouble;
 mod weather;
+mod world;
 
-pub use run::{Failure, Runs, run_seeds};
+pub use run::{Failure, Runs, Summary, run, run_seeds, tell};
 pub use settings::{Settings, USAGE};

@@ -45,10 +45,6 @@ impl Oracle {
         self.led.len()
     }
 
-    pub(crate) fn newest(&self) -> Index {
-        self.newest
-    }
-
     pub(crate) fn topics(&self) -> usize {
         self.created.len()
     }

@@ -2,13 +2,12 @@
 
 use cluster::Bug;
 
-use crate::{Failure, brokers, quorum, run_seeds};
+use crate::{Failure, run, run_seeds};
 
 /// How the program is called.
 pub const USAGE: &str = "\
-usage: minicluster-sim [--world quorum|brokers] [--seeds N] [--from N] [--seed N] [--bug NAME]
+usage: minicluster-sim [--seeds N] [--from N] [--seed N] [--bug NAME]
 
-  --world   what is simulated: quorum (the nodes alone), brokers (executors and disks)
   --seeds   how many runs (100)
   --from    the first seed (0)
   --seed    one run, with its story
@@ -46,18 +45,11 @@ const PROGRESS: u64 = 500;
 /// What the program is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    world: World,
     from: u64,
     seeds: u64,
     /// One run, with its story.
     one: Option<u64>,
     bug: Option<Bug>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum World {
-    Quorum,
-    Brokers,
 }
 
 impl Settings {
@@ -67,7 +59,6 @@ impl Settings {
     /// What can't be understood.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut settings = Self {
-            world: World::Quorum,
             from: 0,
             seeds: 100,
             one: None,
@@ -82,7 +73,6 @@ impl Settings {
                     .map_err(|_| format!("{name} must be a number, not {value:?}"))
             };
             match name.as_str() {
-                "--world" => settings.world = world(&value)?,
                 "--seeds" => settings.seeds = number()?,
                 "--from" => settings.from = number()?,
                 "--seed" => settings.one = Some(number()?),
@@ -99,10 +89,10 @@ impl Settings {
     /// The first run that broke a promise.
     pub fn run(&self, mut tell: impl FnMut(String)) -> Result<(), Failure> {
         if let Some(seed) = self.one {
-            let (summary, story) = self.tell_one(seed);
+            let (summary, story) = crate::tell(seed, self.bug);
             return match summary {
                 Ok(summary) => {
-                    tell(format!("{story}seed {seed}: {summary}"));
+                    tell(format!("{story}seed {seed}: {summary:?}"));
                     Ok(())
                 }
                 Err(reason) => Err(Failure { seed, reason, story }),
@@ -112,7 +102,7 @@ impl Settings {
         let end = self.from.saturating_add(self.seeds);
         while from < end {
             let to = from.saturating_add(PROGRESS).min(end);
-            if let Some(failure) = run_seeds(from..to, |seed| self.run_one(seed)).failure {
+            if let Some(failure) = run_seeds(from..to, |seed| run(seed, self.bug).map(|_| ())).failure {
                 return Err(failure);
             }
             tell(format!("seeds {from} to {} kept all promises", to - 1));
@@ -128,39 +118,7 @@ impl Settings {
             .bug
             .and_then(|bug| BUGS.iter().find(|(_, known)| *known == bug));
         let bug = bug.map_or(String::new(), |(name, _)| format!(" --bug {name}"));
-        let world = match self.world {
-            World::Quorum => "quorum",
-            World::Brokers => "brokers",
-        };
-        format!("--world {world} --seed {seed}{bug}")
-    }
-
-    fn run_one(&self, seed: u64) -> Result<(), Failure> {
-        match self.world {
-            World::Quorum => quorum::run(seed, self.bug).map(|_| ()),
-            World::Brokers => brokers::run(seed, self.bug).map(|_| ()),
-        }
-    }
-
-    fn tell_one(&self, seed: u64) -> (Result<String, String>, String) {
-        match self.world {
-            World::Quorum => {
-                let (summary, story) = quorum::tell(seed, self.bug);
-                (summary.map(|s| format!("{s:?}")), story)
-            }
-            World::Brokers => {
-                let (summary, story) = brokers::tell(seed, self.bug);
-                (summary.map(|s| format!("{s:?}")), story)
-            }
-        }
-    }
-}
-
-fn world(name: &str) -> Result<World, String> {
-    match name {
-        "quorum" => Ok(World::Quorum),
-        "brokers" => Ok(World::Brokers),
-        _ => Err(format!("unknown world {name}")),
+        format!("--seed {seed}{bug}")
     }
 }
 

@@ -10,11 +10,9 @@ pub(crate) struct Weather {
     pub(crate) brokers: i32,
     /// Time of trouble, in ms.
     pub(crate) trouble: u64,
-    /// Raft messages lost, in a thousand.
+    /// Frames between brokers that are lost, in a thousand: a queue that is full loses them.
     pub(crate) loss: u64,
-    /// Raft messages doubled, in a thousand.
-    pub(crate) doubled: u64,
-    /// Longest delay of a message, in ms.
+    /// Longest delay of a frame, in ms.
     pub(crate) delay: u64,
     /// Mean time between faults, in ms.
     pub(crate) fault_every: u64,
@@ -43,8 +41,7 @@ impl Weather {
             let value = random.between(low, high);
             if random.below(100) < percent { value } else { 0 }
         };
-        let loss = sometimes(50, 1, 200);
-        let doubled = sometimes(50, 1, 200);
+        let loss = sometimes(30, 1, 100);
         let delay = 1 + sometimes(70, 1, 150);
         let crash_within = sometimes(60, 1, 60);
         let brokers = random.pick(&[1, 2, 3, 3, 3, 3, 3, 3, 5]).unwrap_or(3);
@@ -60,7 +57,6 @@ impl Weather {
             produce_every: random.between(10, 400),
             trouble: random.between(5_000, 15_000),
             loss,
-            doubled,
             delay,
             fault_every: random.between(300, 4_000),
             request_every: random.between(50, 800),
@@ -73,7 +69,6 @@ impl Weather {
     /// Nothing bad happens any more.
     pub(crate) fn clear_up(&mut self) {
         self.loss = 0;
-        self.doubled = 0;
         self.delay = 5;
         self.slow = None;
         self.crash_within = 0;

@@ -1,7 +1,6 @@
 use cluster::Bug;
 
-use super::run;
-use crate::run_seeds;
+use crate::{run, run_seeds};
 
 #[test]
 fn promises_are_kept() {
@@ -60,7 +59,7 @@ fn runs_are_about_something() {
         "records: {runs:?}"
     );
     assert!(
-        runs.iter().map(|r| r.led).sum::<usize>() > 200,
+        runs.iter().map(|r| r.led).sum::<usize>() > 150,
         "leader epochs: {runs:?}"
     );
 }

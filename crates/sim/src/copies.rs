@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use broker::ReplicaView;
 use record::{BrokerId, Offset, PartitionIndex, TopicId};
 
-use super::world::{REST, World};
+use crate::world::{REST, World};
 
 /// How far the replicas of one broker's process were when it was looked at last.
 #[derive(Debug, Default)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     start: u64,
     high_watermarks: BTreeMap<(TopicId, PartitionIndex), Offset>,
 }
@@ -18,7 +18,7 @@ impl World {
     /// While a process lives, no high watermark of it goes back, unless the power has taken what was committed;
     /// and a leader epoch is led by one process.
     /// `is_calm`: at most one entry of metadata was applied, so that no ISR was large and is small again.
-    pub(super) fn watch(&mut self, id: BrokerId, is_calm: bool) -> Result<(), String> {
+    pub(crate) fn watch(&mut self, id: BrokerId, is_calm: bool) -> Result<(), String> {
         let broker = self.brokers.get_mut(&id).ok_or("no such broker")?;
         let (start, full) = (broker.start, broker.full);
         let Some(executor) = &broker.executor else {
@@ -107,7 +107,7 @@ impl World {
 
     /// A record that is acknowledged with acks=all is on as many replicas as must be in sync. Those that don't
     /// run may have it.
-    pub(super) fn is_kept(&self, topic: TopicId, offset: i64) -> Result<(), String> {
+    pub(crate) fn is_kept(&self, topic: TopicId, offset: i64) -> Result<(), String> {
         let Some(metadata) = self.best_metadata() else {
             return Ok(());
         };
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// The highest high watermark of those who run.
-    pub(super) fn known_to_be_committed(&self, topic: TopicId) -> i64 {
+    pub(crate) fn known_to_be_committed(&self, topic: TopicId) -> i64 {
         let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
         let views = running.flat_map(|executor| executor.replicas());
         let of_it = views.filter(|view| (view.topic_id, view.partition) == (topic, PartitionIndex(0)));
@@ -143,7 +143,7 @@ impl World {
     }
 
     /// In the end all replicas are in sync, and equal up to the high watermark.
-    pub(super) fn replicas_agree(&self) -> Result<(), String> {
+    pub(crate) fn replicas_agree(&self) -> Result<(), String> {
         let metadata = self.best_metadata().ok_or("nobody runs in the end")?;
         for topic in metadata.topics.values() {
             for (place, partition) in (0..).zip(&topic.partitions) {

@@ -12,8 +12,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use record::{Batch, BrokerId, PartitionIndex};
 
-use super::producers::Producer;
-use super::world::{Happening, Purpose, World};
+use crate::producers::Producer;
+use crate::world::{Happening, Purpose, World};
 
 /// Longest decompressed batch of these producers.
 const LIMIT: usize = 1 << 20;
@@ -23,8 +23,8 @@ const LATEST: i64 = -1;
 
 /// What the consumer of one topic has seen of its partition 0.
 #[derive(Debug, Default)]
-pub(super) struct Consumer {
-    pub(super) seen: BTreeMap<i64, String>,
+pub(crate) struct Consumer {
+    pub(crate) seen: BTreeMap<i64, String>,
     next: i64,
     /// The highest offset that it was told is the latest.
     latest: i64,
@@ -32,13 +32,13 @@ pub(super) struct Consumer {
 
 impl Consumer {
     /// The power failed: what was seen may be gone.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 }
 
 /// A Fetch of partition 0 by a consumer.
-pub(super) fn fetch_request(name: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
+pub(crate) fn fetch_request(name: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
     let partition = FetchPartition::default()
         .with_partition(0)
         .with_fetch_offset(offset)
@@ -55,7 +55,7 @@ pub(super) fn fetch_request(name: &str, offset: i64, max_wait_ms: i32) -> FetchR
 }
 
 /// The records of batches by offset, and the offset after the last.
-pub(super) fn records(bytes: Bytes, name: &str) -> Result<(BTreeMap<i64, String>, Option<i64>), String> {
+pub(crate) fn records(bytes: Bytes, name: &str) -> Result<(BTreeMap<i64, String>, Option<i64>), String> {
     let mut records = BTreeMap::new();
     let mut next = None;
     for batch in Batch::split(bytes) {
@@ -74,7 +74,7 @@ pub(super) fn records(bytes: Bytes, name: &str) -> Result<(BTreeMap<i64, String>
 impl World {
     /// The consumer of a topic takes its next step: it reads on, begins anew, or asks for the latest offset, of
     /// the leader or of whoever is there.
-    pub(super) fn consume(&mut self, index: usize) -> Result<(), String> {
+    pub(crate) fn consume(&mut self, index: usize) -> Result<(), String> {
         let delay = self.random.between(1, 2 * self.weather.request_every);
         self.schedule.after(delay, Happening::Consume(index));
         let topic = self.producers[index].topic;
@@ -124,7 +124,7 @@ impl World {
         self.request(at, 7, Request::ListOffsets(request), Purpose::Latest(index))
     }
 
-    pub(super) fn consumed(
+    pub(crate) fn consumed(
         &mut self,
         index: usize,
         from: i64,
@@ -155,7 +155,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn told_latest(&mut self, index: usize, response: &ListOffsetsResponse) -> Result<(), String> {
+    pub(crate) fn told_latest(&mut self, index: usize, response: &ListOffsetsResponse) -> Result<(), String> {
         let answer = response.topics.first().and_then(|t| t.partitions.first());
         let Some(answer) = answer.filter(|a| a.error_code == 0) else {
             return Ok(());

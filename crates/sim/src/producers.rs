@@ -16,8 +16,8 @@ use record::{
     TopicId,
 };
 
-use super::consumers::Consumer;
-use super::world::{Happening, LAST_PRODUCE, Purpose, World};
+use crate::consumers::Consumer;
+use crate::world::{Happening, LAST_PRODUCE, Purpose, World};
 
 /// Topics that clients only create: once answered, they must stay.
 const KEPT: u64 = 6;
@@ -36,9 +36,9 @@ const SEQUENCE_LOST: [i16; 2] = [45, 59];
 
 /// Produces to partition 0 of one topic, one batch at a time, each until it is acknowledged.
 #[derive(Debug)]
-pub(super) struct Producer {
-    pub(super) topic: TopicId,
-    pub(super) name: String,
+pub(crate) struct Producer {
+    pub(crate) topic: TopicId,
+    pub(crate) name: String,
     identity: Option<(ProducerId, ProducerEpoch)>,
     sequence: i32,
     /// Number of the first record that was not acknowledged.
@@ -47,14 +47,14 @@ pub(super) struct Producer {
     under_way: u64,
     power_losses_seen: u64,
     /// Who reads the topic.
-    pub(super) consumer: Consumer,
+    pub(crate) consumer: Consumer,
 }
 
 /// A record that a producer was told is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Acknowledged {
-    pub(super) offset: i64,
-    pub(super) value: String,
+pub(crate) struct Acknowledged {
+    pub(crate) offset: i64,
+    pub(crate) value: String,
 }
 
 fn text(text: &str) -> StrBytes {
@@ -62,7 +62,7 @@ fn text(text: &str) -> StrBytes {
 }
 
 impl World {
-    pub(super) fn client(&mut self) -> Result<(), String> {
+    pub(crate) fn client(&mut self) -> Result<(), String> {
         if !self.healed {
             let delay = self.random.between(1, 2 * self.weather.request_every);
             self.schedule.after(delay, Happening::Client);
@@ -109,7 +109,7 @@ impl World {
         self.request(at, 7, Request::CreateTopics(create), Purpose::Create(name))
     }
 
-    pub(super) fn answered(&mut self, purpose: Purpose, body: Response) -> Result<(), String> {
+    pub(crate) fn answered(&mut self, purpose: Purpose, body: Response) -> Result<(), String> {
         match (purpose, body) {
             (Purpose::Create(name), Response::CreateTopics(response)) => {
                 self.created(&name, &response);
@@ -177,7 +177,7 @@ impl World {
     }
 
     /// The producer takes its next step: it asks for an id, or sends a batch, new or again.
-    pub(super) fn produce(&mut self, index: usize) -> Result<(), String> {
+    pub(crate) fn produce(&mut self, index: usize) -> Result<(), String> {
         let producer = &self.producers[index];
         if self.winding_up && producer.under_way == 0 {
             return Ok(());
@@ -221,7 +221,7 @@ impl World {
     }
 
     /// The producer tries again a little later.
-    pub(super) fn retry(&mut self, index: usize) {
+    pub(crate) fn retry(&mut self, index: usize) {
         let delay = self.random.between(50, 300);
         self.schedule.after(delay, Happening::Produce(index));
     }
@@ -282,7 +282,7 @@ impl World {
     }
 
     /// The leader of a topic's partition 0, as the best informed broker knows it.
-    pub(super) fn leader_of(&self, topic: TopicId) -> Option<BrokerId> {
+    pub(crate) fn leader_of(&self, topic: TopicId) -> Option<BrokerId> {
         let leader = self
             .best_metadata()?
             .partition(topic, PartitionIndex(0))?
@@ -291,7 +291,7 @@ impl World {
     }
 
     /// The metadata of whoever runs and has applied most.
-    pub(super) fn best_metadata(&self) -> Option<&Metadata> {
+    pub(crate) fn best_metadata(&self) -> Option<&Metadata> {
         let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
         running
             .map(Executor::metadata)
@@ -300,7 +300,7 @@ impl World {
 }
 
 impl Producer {
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.under_way > 0
     }
 

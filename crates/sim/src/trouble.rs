@@ -6,10 +6,10 @@ use broker::Executor;
 use cluster::Millis;
 use record::BrokerId;
 
-use super::world::{Happening, LAST_PRODUCE, REST, World, pair};
+use crate::world::{Happening, LAST_PRODUCE, REST, World, pair};
 
 impl World {
-    pub(super) fn fault(&mut self) -> Result<(), String> {
+    pub(crate) fn fault(&mut self) -> Result<(), String> {
         if self.healed {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl World {
         self.schedule.after(delay, Happening::Mend(a, b));
     }
 
-    pub(super) fn heal(&mut self) -> Result<(), String> {
+    pub(crate) fn heal(&mut self) -> Result<(), String> {
         self.tell("everything is healed");
         self.healed = true;
         self.weather.clear_up();

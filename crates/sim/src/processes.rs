@@ -8,11 +8,11 @@ use disk::SimDisk;
 use record::BrokerId;
 use uuid::Uuid;
 
-use super::world::{Happening, World};
 use crate::random::Random;
+use crate::world::{Happening, World};
 
 impl World {
-    pub(super) fn start(&mut self, id: BrokerId) -> Result<(), String> {
+    pub(crate) fn start(&mut self, id: BrokerId) -> Result<(), String> {
         if self.brokers[&id].executor.is_some() {
             return Ok(());
         }
@@ -52,13 +52,13 @@ impl World {
     }
 
     /// The process is gone; its disk is as it left it.
-    pub(super) fn crash(&mut self, id: BrokerId) {
+    pub(crate) fn crash(&mut self, id: BrokerId) {
         if self.stop(id) {
             self.come_back(id);
         }
     }
 
-    pub(super) fn come_back(&mut self, id: BrokerId) {
+    pub(crate) fn come_back(&mut self, id: BrokerId) {
         let disk = self.brokers[&id].disk.after_kill();
         self.replace_disk(id, disk);
         let longest = if self.healed || self.random.chance(500) {
@@ -71,7 +71,7 @@ impl World {
     }
 
     /// A broker that wanted to stop does, whether its partitions are in other hands or not.
-    pub(super) fn close(&mut self, id: BrokerId, start: u64) -> Result<(), String> {
+    pub(crate) fn close(&mut self, id: BrokerId, start: u64) -> Result<(), String> {
         if !self.is_start(id, start) {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// The power fails: all processes are gone, and of what was not synced anything may be.
-    pub(super) fn lose_power(&mut self) {
+    pub(crate) fn lose_power(&mut self) {
         self.tell("the power fails");
         self.power_losses += 1;
         self.boots += 1;
@@ -111,13 +111,13 @@ impl World {
         }
     }
 
-    pub(super) fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
+    pub(crate) fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
         let broker = self.broker(id);
         broker.disk = disk;
         (broker.full, broker.room) = (false, true);
     }
 
-    pub(super) fn stop(&mut self, id: BrokerId) -> bool {
+    pub(crate) fn stop(&mut self, id: BrokerId) -> bool {
         if self.broker(id).executor.take().is_none() {
             return false;
         }
@@ -127,7 +127,7 @@ impl World {
         true
     }
 
-    pub(super) fn disconnect_all(&mut self, id: BrokerId) {
+    pub(crate) fn disconnect_all(&mut self, id: BrokerId) {
         for peer in self.ids() {
             if peer != id {
                 self.disconnect(id, peer);

@@ -6,10 +6,10 @@ use broker::Input;
 use bytes::Bytes;
 use record::BrokerId;
 
-use super::world::{Happening, World, pair};
+use crate::world::{Happening, World, pair};
 
 impl World {
-    pub(super) fn connect(&mut self, a: BrokerId, b: BrokerId) {
+    pub(crate) fn connect(&mut self, a: BrokerId, b: BrokerId) {
         if a == b || self.cut.contains(&pair(a, b)) {
             return;
         }
@@ -21,7 +21,7 @@ impl World {
         }
     }
 
-    pub(super) fn disconnect(&mut self, a: BrokerId, b: BrokerId) {
+    pub(crate) fn disconnect(&mut self, a: BrokerId, b: BrokerId) {
         let connection = self.connections.entry(pair(a, b)).or_default();
         connection.number += 1;
         connection.travelling.clear();
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    pub(super) fn mend(&mut self, a: BrokerId, b: BrokerId) {
+    pub(crate) fn mend(&mut self, a: BrokerId, b: BrokerId) {
         if self.cut.remove(&pair(a, b)) {
             self.tell(format!("{a} and {b} reach each other"));
             let running = self.running();
@@ -41,7 +41,10 @@ impl World {
         }
     }
 
-    pub(super) fn send(&mut self, from: BrokerId, to: BrokerId, frame: Bytes) {
+    pub(crate) fn send(&mut self, from: BrokerId, to: BrokerId, frame: Bytes) {
+        if self.random.chance(self.weather.loss) {
+            return;
+        }
         let is_slow = self
             .weather
             .slow
@@ -55,7 +58,7 @@ impl World {
             .after(delay, Happening::Arrive { from, to, connection });
     }
 
-    pub(super) fn arrive(&mut self, from: BrokerId, to: BrokerId, connection: u64) -> Result<(), String> {
+    pub(crate) fn arrive(&mut self, from: BrokerId, to: BrokerId, connection: u64) -> Result<(), String> {
         let paused = self.brokers[&to].paused_until.since(self.schedule.now()).0;
         let cut = if self.cut.contains(&pair(from, to)) { 50 } else { 0 };
         let Some(open) = self

@@ -8,20 +8,20 @@ use cluster::{Bug, Millis, TICK};
 use disk::SimDisk;
 use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
 
-use super::Summary;
-use super::producers::{Acknowledged, Producer};
-use super::replication::Watched;
+use crate::copies::Watched;
 use crate::oracle::Oracle;
+use crate::producers::{Acknowledged, Producer};
 use crate::random::Random;
+use crate::run::Summary;
 use crate::schedule::Schedule;
 use crate::story::Story;
 use crate::weather::Weather;
 
 /// How long healed brokers may take to come to rest.
-pub(super) const REST: u64 = 12_000;
+pub(crate) const REST: u64 = 12_000;
 
 /// How long before the end producers stop.
-pub(super) const LAST_PRODUCE: u64 = 4_000;
+pub(crate) const LAST_PRODUCE: u64 = 4_000;
 
 /// The calendar at the start of a run.
 const EPOCH: i64 = 1_700_000_000_000;
@@ -29,50 +29,50 @@ const EPOCH: i64 = 1_700_000_000_000;
 /// How long a client waits for an answer.
 const PATIENCE: u64 = 3_000;
 
-pub(super) struct World {
-    pub(super) random: Random,
-    pub(super) weather: Weather,
-    pub(super) bug: Option<Bug>,
-    pub(super) schedule: Schedule<Happening>,
-    pub(super) story: Story,
-    pub(super) oracle: Oracle,
-    pub(super) brokers: BTreeMap<BrokerId, Broker>,
+pub(crate) struct World {
+    pub(crate) random: Random,
+    pub(crate) weather: Weather,
+    pub(crate) bug: Option<Bug>,
+    pub(crate) schedule: Schedule<Happening>,
+    pub(crate) story: Story,
+    pub(crate) oracle: Oracle,
+    pub(crate) brokers: BTreeMap<BrokerId, Broker>,
     /// Pairs that can't reach each other, the lower id first.
-    pub(super) cut: BTreeSet<(BrokerId, BrokerId)>,
-    pub(super) connections: BTreeMap<(BrokerId, BrokerId), Connection>,
-    pub(super) starts: u64,
-    pub(super) boots: u64,
-    pub(super) crashes: u64,
-    pub(super) clean_stops: u64,
-    pub(super) power_losses: u64,
-    pub(super) healed: bool,
+    pub(crate) cut: BTreeSet<(BrokerId, BrokerId)>,
+    pub(crate) connections: BTreeMap<(BrokerId, BrokerId), Connection>,
+    pub(crate) starts: u64,
+    pub(crate) boots: u64,
+    pub(crate) crashes: u64,
+    pub(crate) clean_stops: u64,
+    pub(crate) power_losses: u64,
+    pub(crate) healed: bool,
     /// Producers write no new records any more.
-    pub(super) winding_up: bool,
+    pub(crate) winding_up: bool,
     requests: BTreeMap<RequestId, Waiting>,
     last_request: u64,
-    pub(super) producers: Vec<Producer>,
+    pub(crate) producers: Vec<Producer>,
     /// What was acknowledged since the power last failed.
-    pub(super) acknowledged: BTreeMap<(TopicId, PartitionIndex), Vec<Acknowledged>>,
+    pub(crate) acknowledged: BTreeMap<(TopicId, PartitionIndex), Vec<Acknowledged>>,
 }
 
-pub(super) struct Broker {
-    pub(super) executor: Option<Executor<SimDisk>>,
+pub(crate) struct Broker {
+    pub(crate) executor: Option<Executor<SimDisk>>,
     /// Which start of which process this is.
-    pub(super) start: u64,
-    pub(super) paused_until: Millis,
-    pub(super) disk: SimDisk,
+    pub(crate) start: u64,
+    pub(crate) paused_until: Millis,
+    pub(crate) disk: SimDisk,
     /// The disk is full, or was and the executor hasn't noticed that it isn't: what it wants to write
     /// waits, and what its node believes is not yet promised to anybody.
-    pub(super) full: bool,
-    pub(super) room: bool,
-    pub(super) watched: Watched,
+    pub(crate) full: bool,
+    pub(crate) room: bool,
+    pub(crate) watched: Watched,
 }
 
 /// One direction of a connection keeps its order.
 #[derive(Default)]
-pub(super) struct Connection {
-    pub(super) number: u64,
-    pub(super) travelling: BTreeMap<BrokerId, VecDeque<Bytes>>,
+pub(crate) struct Connection {
+    pub(crate) number: u64,
+    pub(crate) travelling: BTreeMap<BrokerId, VecDeque<Bytes>>,
 }
 
 struct Waiting {
@@ -82,7 +82,7 @@ struct Waiting {
 
 /// What a client's request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Create(String),
     Delete(String),
     /// A producer wants an id.
@@ -99,7 +99,7 @@ pub(super) enum Purpose {
     Latest(usize),
 }
 
-pub(super) enum Happening {
+pub(crate) enum Happening {
     Tick(BrokerId, u64),
     Arrive {
         from: BrokerId,
@@ -130,12 +130,12 @@ pub(super) enum Happening {
     End,
 }
 
-pub(super) fn pair(a: BrokerId, b: BrokerId) -> (BrokerId, BrokerId) {
+pub(crate) fn pair(a: BrokerId, b: BrokerId) -> (BrokerId, BrokerId) {
     (a.min(b), a.max(b))
 }
 
 impl World {
-    pub(super) fn new(seed: u64, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(seed: u64, bug: Option<Bug>) -> Self {
         let mut random = Random::new(seed);
         let weather = Weather::draw(&mut random);
         let broker = || Broker {
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    pub(super) fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         Summary {
             digest: self.story.digest(),
             terms: self.oracle.terms(),
@@ -184,11 +184,11 @@ impl World {
         }
     }
 
-    pub(super) fn into_story(self) -> String {
+    pub(crate) fn into_story(self) -> String {
         self.story.into_text()
     }
 
-    pub(super) fn run(&mut self) -> Result<(), String> {
+    pub(crate) fn run(&mut self) -> Result<(), String> {
         self.tell(format!("{:?}", self.weather));
         for id in self.ids() {
             let delay = self.random.below(300);
@@ -267,11 +267,11 @@ impl World {
         }
     }
 
-    pub(super) fn ids(&self) -> Vec<BrokerId> {
+    pub(crate) fn ids(&self) -> Vec<BrokerId> {
         self.brokers.keys().copied().collect()
     }
 
-    pub(super) fn running(&self) -> Vec<BrokerId> {
+    pub(crate) fn running(&self) -> Vec<BrokerId> {
         self.brokers
             .iter()
             .filter(|(_, b)| b.executor.is_some())
@@ -279,20 +279,20 @@ impl World {
             .collect()
     }
 
-    pub(super) fn is_start(&self, id: BrokerId, start: u64) -> bool {
+    pub(crate) fn is_start(&self, id: BrokerId, start: u64) -> bool {
         let broker = &self.brokers[&id];
         broker.executor.is_some() && broker.start == start
     }
 
-    pub(super) fn is_paused(&self, id: BrokerId) -> bool {
+    pub(crate) fn is_paused(&self, id: BrokerId) -> bool {
         self.brokers[&id].paused_until > self.schedule.now()
     }
 
-    pub(super) fn broker(&mut self, id: BrokerId) -> &mut Broker {
+    pub(crate) fn broker(&mut self, id: BrokerId) -> &mut Broker {
         self.brokers.get_mut(&id).expect("a broker of this run")
     }
 
-    pub(super) fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let now = self.schedule.now();
         Clock {
             monotonic: now,
@@ -300,7 +300,7 @@ impl World {
         }
     }
 
-    pub(super) fn input(&mut self, id: BrokerId, input: Input) -> Result<(), String> {
+    pub(crate) fn input(&mut self, id: BrokerId, input: Input) -> Result<(), String> {
         let clock = self.clock();
         let dies = self
             .random
@@ -369,7 +369,7 @@ impl World {
     }
 
     /// Sends a client's request to a broker.
-    pub(super) fn request(
+    pub(crate) fn request(
         &mut self,
         at: BrokerId,
         version: i16,
@@ -393,7 +393,7 @@ impl World {
         )
     }
 
-    pub(super) fn tell(&mut self, line: impl AsRef<str>) {
+    pub(crate) fn tell(&mut self, line: impl AsRef<str>) {
         self.story.tell(self.schedule.now(), line);
     }
 }

@@ -6,11 +6,11 @@ use broker::{Input, Output, Request, RequestId, Response};
 use bytes::Bytes;
 use record::{BrokerId, PartitionIndex, TopicId};
 
-use super::consumers::{self, fetch_request};
-use super::world::{REST, World};
+use crate::consumers::{self, fetch_request};
+use crate::world::{REST, World};
 
 impl World {
-    pub(super) fn judge(&mut self) -> Result<(), String> {
+    pub(crate) fn judge(&mut self) -> Result<(), String> {
         for (id, broker) in &self.brokers {
             let Some(executor) = &broker.executor else {
                 return Err(format!("broker {id} doesn't run"));
