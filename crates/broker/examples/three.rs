@@ -3,7 +3,8 @@
 //!     cargo run -p minicluster-broker --example three -- /tmp/three 19092 29092 39092
 //!
 //! The ports between brokers are the next ones. Ctrl-C stops all three. With `MINICLUSTER_ONLY=2` in the
-//! environment only the second is run, so that each can have a process of its own that may be killed.
+//! environment only the second is run, so that each can have a process of its own that may be killed; with
+//! `ADDRESS:PORT` in place of a port each can have a network of its own that may be cut.
 
 #![expect(
     clippy::print_stdout,
@@ -29,18 +30,17 @@ async fn main() {
     let folder = arguments
         .next()
         .unwrap_or_else(|| "/tmp/minicluster-three".to_owned());
-    let mut ports: Vec<u16> = arguments.filter_map(|port| port.parse().ok()).collect();
-    if ports.is_empty() {
-        ports = vec![19_092, 29_092, 39_092];
+    let mut addresses: Vec<(String, u16)> = arguments.map(|argument| address(&argument)).collect();
+    if addresses.is_empty() {
+        addresses = ["19092", "29092", "39092"].map(address).to_vec();
     }
     let id = |at: usize| BrokerId(i32::try_from(at + 1).expect("a handful"));
-    let host = || "127.0.0.1".to_owned();
-    let voters: Vec<Peer> = ports
+    let voters: Vec<Peer> = addresses
         .iter()
         .enumerate()
-        .map(|(at, port)| Peer {
+        .map(|(at, (host, port))| Peer {
             id: id(at),
-            host: host(),
+            host: host.clone(),
             port: port + 1,
         })
         .collect();
@@ -50,7 +50,7 @@ async fn main() {
     let (stop, stopping) = watch::channel(false);
     let mut brokers = JoinSet::new();
     let mut ready = Vec::new();
-    for (at, port) in ports.iter().enumerate() {
+    for (at, (host, port)) in addresses.iter().enumerate() {
         if only.is_some_and(|only| only != at + 1) {
             continue;
         }
@@ -60,8 +60,8 @@ async fn main() {
             format!("{folder}/brokers/{}", id(at)),
             voters.clone(),
             ClusterSecret::new("only for this example").expect("long enough"),
-            ListenOn::new(host(), *port, "the command line"),
-            ListenOn::new(host(), port + 1, "the command line"),
+            ListenOn::new(host, *port, "the command line"),
+            ListenOn::new(host, port + 1, "the command line"),
         );
         let (tell, is_ready) = oneshot::channel();
         options.ready = Some(tell);
@@ -94,4 +94,11 @@ async fn main() {
             Err(e) => eprintln!("error: {e}"),
         }
     }
+}
+
+/// Where clients connect: a port of loopback, or an address with a port.
+fn address(argument: &str) -> (String, u16) {
+    let (host, port) = argument.rsplit_once(':').unwrap_or(("127.0.0.1", argument));
+    let port = port.parse().expect("a port, or an address with a port");
+    (host.to_owned(), port)
 }
