@@ -302,6 +302,9 @@ impl<D: Disk> Executor<D> {
         }
         self.fetch_from_leaders(now, out);
         self.ask_for_isrs(now, out);
+        if !self.node.has_session(now.monotonic) {
+            self.on_no_session(out);
+        }
         if now.monotonic >= self.schedule.retention {
             self.schedule.retention = now.monotonic.plus(millis(self.settings.serving.retention_check));
             self.replicas.maintain(now.wall);

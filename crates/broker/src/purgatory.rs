@@ -166,6 +166,14 @@ impl Purgatory<WaitingProduce> {
             produce.uncommitted.is_empty()
         })
     }
+
+    /// Nothing that waits will be known to be committed by this broker: gives all.
+    pub(crate) fn on_all_failed(&mut self, error: i16) -> Vec<Waiting<WaitingProduce>> {
+        for waiting in self.waiting.values_mut() {
+            waiting.what.fail(error, |_| true);
+        }
+        self.take_all(self.waiting.keys().copied().collect())
+    }
 }
 
 impl WaitingProduce {

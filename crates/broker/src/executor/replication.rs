@@ -105,6 +105,14 @@ impl<D: Disk> Executor<D> {
         self.fetch_from_leaders(now, out);
     }
 
+    /// The controller may have given away what this broker leads: whoever waits had better ask the new leader.
+    pub(super) fn on_no_session(&mut self, out: &mut Vec<Output>) {
+        let error = ResponseError::NotLeaderOrFollower.code();
+        for produce in self.waits.produces.on_all_failed(error) {
+            finish_produce(produce, out);
+        }
+    }
+
     /// The ISR of a partition that this broker leads was committed anew.
     pub(super) fn on_isr_changed(&mut self, key: Key, now: Clock, out: &mut Vec<Output>) {
         let partition = self.node.metadata().partition(key.0, key.1);

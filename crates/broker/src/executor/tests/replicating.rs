@@ -182,6 +182,26 @@ fn a_leader_that_stood_still_acknowledges_nothing_when_it_goes_on() {
 }
 
 #[test]
+fn a_leader_that_is_cut_off_lets_its_producers_go_to_the_new_one() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[("min.insync.replicas", "2")]);
+    let leader = three.wait_for_leader(topic, None);
+    three.cut_off(leader);
+    let mut request = produce("t", ALL, batch(&["a"]));
+    request.timeout_ms = 60_000;
+    let waiting = three.send(leader, 9, Request::Produce(request));
+    // No connection is reset: only its silence tells.
+    three.pass(7_000);
+    let Some(Outcome::Response(Response::Produce(response))) = three.outcome(waiting) else {
+        panic!("it still waits")
+    };
+    let error = response.responses[0].partition_responses[0].error_code;
+    assert_eq!(error, ResponseError::NotLeaderOrFollower.code());
+    let new = three.wait_for_leader(topic, Some(leader));
+    assert_eq!(three.produce(new, "t", ALL, batch(&["a"])), (0, 0));
+}
+
+#[test]
 fn all_are_killed_at_once_and_nothing_is_lost() {
     let mut three = Three::start();
     let topic = three.create("t", &[("min.insync.replicas", "2")]);

@@ -36,6 +36,8 @@ struct Broker {
     executor: Option<Executor<SimDisk>>,
     /// It does nothing, and what is sent to it waits.
     paused: bool,
+    /// What it sends to others and they to it vanishes.
+    cut_off: bool,
 }
 
 impl Three {
@@ -46,6 +48,7 @@ impl Three {
             disk: SimDisk::new(),
             executor: None,
             paused: false,
+            cut_off: false,
         };
         let mut three = Self {
             brokers: (1..=3).map(broker).collect(),
@@ -109,6 +112,11 @@ impl Three {
         self.deliver();
     }
 
+    /// Nothing reaches it or leaves it, and nobody is told.
+    pub(crate) fn cut_off(&mut self, id: i32) {
+        self.broker(id).cut_off = true;
+    }
+
     fn tell_all(&mut self, but: i32, input: Input) {
         for id in (1..=3).filter(|id| *id != but) {
             self.input(id, input.clone());
@@ -147,6 +155,9 @@ impl Three {
         while let Some((from, to, frame)) = self.frames.pop_front() {
             if self.broker(to.0).paused {
                 waiting.push_back((from, to, frame));
+                continue;
+            }
+            if self.broker(to.0).cut_off || self.broker(from.0).cut_off {
                 continue;
             }
             delivered += 1;
@@ -242,7 +253,7 @@ impl Three {
         let newest = self
             .brokers
             .iter()
-            .filter(|broker| !broker.paused)
+            .filter(|broker| !broker.paused && !broker.cut_off)
             .filter_map(|broker| broker.executor.as_ref())
             .map(Executor::metadata)
             .max_by_key(|metadata| metadata.applied)?;
