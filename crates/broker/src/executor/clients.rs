@@ -214,6 +214,7 @@ impl<D: Disk> Executor<D> {
         }
         for (key, advance) in moved {
             self.on_moved(key, advance, now, out);
+            self.tell_followers(key, now, out);
         }
     }
 

@@ -21,6 +21,10 @@ use crate::{Clock, Output, peer_wire};
 /// The longest that a follower's Fetch waits, whatever it asks for.
 const LONGEST_WAIT: Millis = Millis(1_000);
 
+/// How long followers wait for a new high watermark, if no records come with it: a Fetch of its own for each
+/// would double their number.
+const NEWS: Millis = Millis(50);
+
 /// Both sides of copying.
 #[derive(Default)]
 pub(super) struct Replication {
@@ -50,21 +54,30 @@ impl Replication {
 }
 
 impl<D: Disk> Executor<D> {
-    /// Something was appended to a partition that this broker leads, or more of it is committed: whoever
-    /// waits for it is answered.
+    /// More of a partition that this broker leads may be committed: whoever waits for it is answered.
     pub(super) fn on_moved(&mut self, key: Key, advance: Option<Advance>, now: Clock, out: &mut Vec<Output>) {
-        if let Some(Advance {
+        let Some(Advance {
             high_watermark,
             bytes,
         }) = advance
-        {
-            for produce in self.waits.produces.on_high_watermark(key, high_watermark) {
-                finish_produce(produce, out);
-            }
-            for fetch in self.waits.fetches.on_committed(key, bytes) {
-                self.finish_fetch(fetch, out);
+        else {
+            return;
+        };
+        for produce in self.waits.produces.on_high_watermark(key, high_watermark) {
+            finish_produce(produce, out);
+        }
+        for fetch in self.waits.fetches.on_committed(key, bytes) {
+            self.finish_fetch(fetch, out);
+        }
+        for parked in self.replication.parked.values_mut() {
+            if parked.partitions.contains(&key) {
+                parked.deadline = parked.deadline.min(now.monotonic.plus(NEWS));
             }
         }
+    }
+
+    /// Followers get what was appended, or how the partition stands now, at once.
+    pub(super) fn tell_followers(&mut self, key: Key, now: Clock, out: &mut Vec<Output>) {
         let waiting: Vec<BrokerId> = self
             .replication
             .parked
@@ -101,6 +114,7 @@ impl<D: Disk> Executor<D> {
         }
         let advance = self.replicas.advance(key);
         self.on_moved(key, advance, now, out);
+        self.tell_followers(key, now, out);
         self.ask_for_isr(key, now, out);
         self.fetch_from_leaders(now, out);
     }
