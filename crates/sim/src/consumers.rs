@@ -1,50 +1,68 @@
-//! Consumers: what they have seen must stay as it was.
-
-use std::collections::BTreeMap;
+//! Consumers: what they are given is committed, and stays.
 
 use broker::Request;
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use kafka_protocol::messages::{
-    FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, TopicName,
-};
-use kafka_protocol::protocol::StrBytes;
-use record::{Batch, BrokerId, PartitionIndex};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse};
+use record::{Batch, BrokerId};
 
-use crate::producers::Producer;
-use crate::world::{Happening, Purpose, World};
-
-/// Longest decompressed batch of these producers.
-const LIMIT: usize = 1 << 20;
+use crate::clients::{Purpose, topic_name};
+use crate::promises::Key;
+use crate::world::{Happening, World};
 
 /// Asks ListOffsets for the latest offset.
 const LATEST: i64 = -1;
 
-/// What the consumer of one topic has seen of its partition 0.
-#[derive(Debug, Default)]
+const OFFSET_OUT_OF_RANGE: i16 = 1;
+
+/// Reads one partition.
+#[derive(Debug)]
 pub(crate) struct Consumer {
-    pub(crate) seen: BTreeMap<i64, String>,
+    key: Key,
+    topic: String,
+    /// The partition in words.
+    pub(crate) name: String,
     next: i64,
-    /// The highest offset that it was told is the latest.
-    latest: i64,
+    /// The highest offset that it was told is the latest, and the leader epoch that it asked for.
+    latest: (i32, i64),
 }
 
 impl Consumer {
-    /// The power failed: what was seen may be gone.
-    pub(crate) fn forget(&mut self) {
-        *self = Self::default();
+    pub(crate) fn new(key: Key, topic: String, name: String) -> Self {
+        Self {
+            key,
+            topic,
+            name,
+            next: 0,
+            latest: (0, 0),
+        }
+    }
+
+    /// Everything is void: what was read may be gone.
+    pub(crate) fn forget(&mut self, key: Key) {
+        if self.key == key {
+            (self.next, self.latest) = (0, (0, 0));
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
     }
 }
 
-/// A Fetch of partition 0 by a consumer.
-pub(crate) fn fetch_request(name: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
+/// A Fetch of a partition by a consumer.
+pub(crate) fn fetch_request(topic: &str, key: Key, offset: i64, max_wait_ms: i32) -> FetchRequest {
     let partition = FetchPartition::default()
-        .with_partition(0)
+        .with_partition(key.1.0)
         .with_fetch_offset(offset)
         .with_partition_max_bytes(1 << 16);
     let topic = FetchTopic::default()
-        .with_topic(TopicName(StrBytes::from_string(name.to_owned())))
+        .with_topic(topic_name(topic))
         .with_partitions(vec![partition]);
     FetchRequest::default()
         .with_max_wait_ms(max_wait_ms)
@@ -54,126 +72,119 @@ pub(crate) fn fetch_request(name: &str, offset: i64, max_wait_ms: i32) -> FetchR
         .with_topics(vec![topic])
 }
 
-/// The records of batches by offset, and the offset after the last.
-pub(crate) fn records(bytes: Bytes, name: &str) -> Result<(BTreeMap<i64, String>, Option<i64>), String> {
-    let mut records = BTreeMap::new();
-    let mut next = None;
-    for batch in Batch::split(bytes) {
-        let batch = batch.map_err(|e| format!("{name}: {e}"))?;
-        next = Some(batch.next_offset().0);
-        let payload = batch.records_within(LIMIT).map_err(|e| format!("{name}: {e}"))?;
-        for record in payload.iter() {
-            let record = record.map_err(|e| format!("{name}: {e}"))?;
-            let value = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
-            records.insert(record.offset.0, value);
-        }
-    }
-    Ok((records, next))
-}
-
 impl World {
-    /// The consumer of a topic takes its next step: it reads on, begins anew, or asks for the latest offset, of
-    /// the leader or of whoever is there.
-    pub(crate) fn consume(&mut self, index: usize) -> Result<(), String> {
-        let delay = self.random.between(1, 2 * self.weather.request_every);
+    /// A consumer takes its next step: it reads on, begins anew, or asks for the latest offset, of the leader
+    /// or of whoever is there.
+    pub(crate) fn consume(&mut self, index: usize) {
+        let every = self.weather.clients.request_every;
+        let delay = self.random.between(1, 2 * every);
         self.schedule.after(delay, Happening::Consume(index));
-        let topic = self.producers[index].topic;
-        let anybody = self.random.chance(200);
-        let running = self.running();
-        let at = match anybody {
-            true => self.random.pick(&running),
-            false => self.leader_of(topic),
+        let key = self.clients.consumers[index].key;
+        let at = match self.random.chance(300) {
+            true => self.anybody(),
+            false => self.leader_of(key),
         };
         let Some(at) = at.filter(|at| !self.is_paused(*at)) else {
-            return Ok(());
+            return;
         };
+        let losses = self.promises.of(key).losses;
         if self.random.chance(150) {
-            return self.ask_latest(index, at);
+            return self.ask_latest(index, at, losses);
         }
         if self.random.chance(100) {
-            self.producers[index].consumer.next = 0;
+            self.clients.consumers[index].next = 0;
         }
-        let Producer { name, consumer, .. } = &self.producers[index];
-        let (from, name) = (consumer.next, name.clone());
+        let consumer = &self.clients.consumers[index];
         let max_wait = if self.random.chance(500) { 400 } else { 0 };
-        let fetch = fetch_request(&name, from, max_wait);
-        let losses = self.power_losses;
+        let fetch = fetch_request(&consumer.topic, key, consumer.next, max_wait);
+        let consumer = index;
         self.request(
             at,
             12,
             Request::Fetch(fetch),
-            Purpose::Consume { index, from, losses },
-        )
+            Purpose::Consume { consumer, losses },
+        );
     }
 
-    fn ask_latest(&mut self, index: usize, at: BrokerId) -> Result<(), String> {
-        let topic = self.producers[index].topic;
+    fn ask_latest(&mut self, index: usize, at: BrokerId, losses: u64) {
+        let consumer = &self.clients.consumers[index];
+        let key = consumer.key;
+        let known = self.best_metadata().and_then(|m| m.partition(key.0, key.1));
         // With the newest leader epoch: whoever is still of an older one has to say so.
-        let epoch = self.leader_epoch_of(topic);
+        let epoch = known.map_or(-1, |partition| partition.leader_epoch.0);
         let partition = ListOffsetsPartition::default()
-            .with_partition_index(0)
+            .with_partition_index(key.1.0)
             .with_current_leader_epoch(epoch)
             .with_timestamp(LATEST);
-        let name = self.producers[index].name.clone();
         let topic = ListOffsetsTopic::default()
-            .with_name(TopicName(StrBytes::from_string(name)))
+            .with_name(topic_name(&consumer.topic))
             .with_partitions(vec![partition]);
         let request = ListOffsetsRequest::default()
             .with_replica_id((-1).into())
             .with_topics(vec![topic]);
-        self.request(at, 7, Request::ListOffsets(request), Purpose::Latest(index))
+        let purpose = Purpose::Latest {
+            consumer: index,
+            epoch,
+            losses,
+        };
+        self.request(at, 7, Request::ListOffsets(request), purpose);
     }
 
+    /// Whoever gave the records, leader or follower: they were committed.
     pub(crate) fn consumed(
         &mut self,
         index: usize,
-        from: i64,
         losses: u64,
         response: FetchResponse,
     ) -> Result<(), String> {
         let answer = response.responses.into_iter().flat_map(|t| t.partitions).next();
-        let Some(answer) = answer.filter(|a| a.error_code == 0 && losses == self.power_losses) else {
+        let consumer = &mut self.clients.consumers[index];
+        let promised = self.promises.of(consumer.key);
+        let Some(answer) = answer.filter(|_| losses == promised.losses && !promised.is_recovering()) else {
             return Ok(());
         };
-        let committed = self.known_to_be_committed(self.producers[index].topic);
-        let Producer { name, consumer, .. } = &mut self.producers[index];
-        let (found, next) = records(answer.records.unwrap_or_default(), name)?;
-        if next.is_some_and(|next| next > committed) {
-            return Err(format!(
-                "{name}: records up to {next:?} were given, nobody knows of more than {committed} to be committed"
-            ));
+        if answer.error_code == OFFSET_OUT_OF_RANGE {
+            consumer.next = answer.log_start_offset.max(0);
         }
-        for (offset, value) in found.into_iter().filter(|(offset, _)| *offset >= from) {
-            let seen = consumer.seen.entry(offset).or_insert_with(|| value.clone());
-            if *seen != value {
-                return Err(format!(
-                    "{name}: {seen:?} was read at {offset}, now it is {value:?}"
-                ));
-            }
+        if answer.error_code != 0 {
+            return Ok(());
         }
-        consumer.next = consumer.next.max(next.unwrap_or(from));
+        for batch in Batch::split(answer.records.unwrap_or_else(Bytes::new)) {
+            let batch = batch.map_err(|e| format!("{}: {e}", consumer.name))?;
+            promised
+                .holds(&batch)
+                .map_err(|e| format!("a consumer of {}: {e}", consumer.name))?;
+            consumer.next = consumer.next.max(batch.next_offset().0);
+        }
         Ok(())
     }
 
-    pub(crate) fn told_latest(&mut self, index: usize, response: &ListOffsetsResponse) -> Result<(), String> {
+    pub(crate) fn told_latest(
+        &mut self,
+        index: usize,
+        epoch: i32,
+        losses: u64,
+        response: &ListOffsetsResponse,
+    ) -> Result<(), String> {
+        let consumer = &mut self.clients.consumers[index];
+        let promised = self.promises.of(consumer.key);
         let answer = response.topics.first().and_then(|t| t.partitions.first());
-        let Some(answer) = answer.filter(|a| a.error_code == 0) else {
+        let answer = answer.filter(|a| a.error_code == 0);
+        let Some(answer) = answer.filter(|_| losses == promised.losses && !promised.is_recovering()) else {
             return Ok(());
         };
-        let Producer { name, consumer, .. } = &mut self.producers[index];
-        if answer.offset < consumer.latest {
-            let (before, now) = (consumer.latest, answer.offset);
+        let (known_epoch, known) = consumer.latest;
+        // An older leader that hasn't heard yet, asked before.
+        if epoch < known_epoch {
+            return Ok(());
+        }
+        if answer.offset < known {
+            let (name, now) = (&consumer.name, answer.offset);
             return Err(format!(
-                "{name}: the latest offset went back from {before} to {now}"
+                "{name}: the latest offset went back from {known} to {now}"
             ));
         }
-        consumer.latest = answer.offset;
+        consumer.latest = (epoch, answer.offset);
         Ok(())
-    }
-
-    fn leader_epoch_of(&self, topic: record::TopicId) -> i32 {
-        let best = self.best_metadata();
-        let partition = best.and_then(|metadata| metadata.partition(topic, PartitionIndex(0)));
-        partition.map_or(-1, |p| p.leader_epoch.0)
     }
 }

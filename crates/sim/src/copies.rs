@@ -1,192 +1,294 @@
 //! What must hold of the copies of a partition.
 
-use std::collections::BTreeMap;
+use broker::{Executor, ReplicaView};
+use bytes::Bytes;
+use cluster::{Index, Metadata};
+use disk::SimDisk;
+use record::{BrokerId, Offset, TopicId};
 
-use broker::ReplicaView;
-use record::{BrokerId, Offset, PartitionIndex, TopicId};
-
+use crate::promises::Key;
 use crate::world::{REST, World};
 
-/// How far the replicas of one broker's process were when it was looked at last.
+/// What the replicas of one broker's process were when it was looked at last.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     start: u64,
-    high_watermarks: BTreeMap<(TopicId, PartitionIndex), Offset>,
+    views: Vec<ReplicaView>,
+    metadata: Index,
+}
+
+fn key_of(view: &ReplicaView) -> Key {
+    (view.topic_id, view.partition)
 }
 
 impl World {
-    /// While a process lives, no high watermark of it goes back, unless the power has taken what was committed;
-    /// and a leader epoch is led by one process.
+    /// What these partitions hold is looked at as if for the first time.
+    pub(crate) fn look_again(&mut self, at: &[Key]) {
+        for broker in self.brokers.values_mut().filter(|_| !at.is_empty()) {
+            broker.watched.views.retain(|view| !at.contains(&key_of(view)));
+        }
+    }
+
+    /// Looks at what has changed of a broker's replicas.
     /// `is_calm`: at most one entry of metadata was applied, so that no ISR was large and is small again.
     pub(crate) fn watch(&mut self, id: BrokerId, is_calm: bool) -> Result<(), String> {
         let broker = self.brokers.get_mut(&id).ok_or("no such broker")?;
-        let (start, full) = (broker.start, broker.full);
         let Some(executor) = &broker.executor else {
             return Ok(());
         };
-        if broker.watched.start != start {
-            broker.watched = Watched {
-                start,
-                high_watermarks: BTreeMap::new(),
-            };
+        let now = Watched {
+            start: broker.start,
+            views: executor.replicas().collect(),
+            metadata: executor.metadata().applied,
+        };
+        if (now.start, &now.views, now.metadata)
+            == (
+                broker.watched.start,
+                &broker.watched.views,
+                broker.watched.metadata,
+            )
+        {
+            return Ok(());
         }
-        let views: Vec<ReplicaView> = executor.replicas().collect();
-        for view in &views {
-            let key = (view.topic_id, view.partition);
-            let before = broker.watched.high_watermarks.insert(key, view.high_watermark);
-            let moved = before.is_some_and(|before| before < view.high_watermark) && view.leads.is_some();
-            let partition = executor
-                .metadata()
-                .partition(key.0, key.1)
-                .filter(|_| moved && is_calm);
-            if let Some(partition) = partition {
-                let needed = self.weather.min_in_sync.min(partition.replicas.len());
-                if partition.isr.len() < needed {
-                    let (isr, place) = (&partition.isr, view.partition);
-                    return Err(format!(
-                        "broker {id} has committed more of partition {place} of {}, with {isr:?} in sync",
-                        view.topic_id.0
-                    ));
-                }
-            }
-            if self.power_losses == 0 && before.is_some_and(|before| before > view.high_watermark) {
-                let (before, now) = (before.unwrap_or_default(), view.high_watermark);
-                let place = format!("partition {} of {}", view.partition, view.topic_id.0);
-                return Err(format!(
-                    "broker {id}: the high watermark of {place} went back from {before} to {now}"
-                ));
-            }
-        }
-        for view in views.iter().filter(|_| !full) {
-            self.is_on_all_in_sync(id, view)?;
-        }
-        let led = views.iter().filter(|_| !full);
-        for (view, epoch) in led.filter_map(|view| Some((view, view.leads?))) {
-            let (topic, partition) = (view.topic_id, view.partition);
-            if self.oracle.leads_partition(id, start, topic, partition, epoch)? {
-                let known = self
-                    .best_metadata()
-                    .and_then(|metadata| metadata.topics.get(&topic));
-                let name = known.map_or("a deleted topic".to_owned(), |topic| topic.name.clone());
-                let (end, committed) = (view.end, view.high_watermark);
-                self.tell(format!(
-                    "{id} leads {name}-{partition} in epoch {epoch}, up to {end}, {committed} committed"
-                ));
+        let views = now.views.clone();
+        let is_new = now.metadata != broker.watched.metadata;
+        let known = std::mem::replace(&mut broker.watched, now);
+        let is_same = known.start == broker.start;
+        for view in views {
+            let before = known.views.iter().find(|v| is_same && key_of(v) == key_of(&view));
+            if before != Some(&view) {
+                self.moved(id, before.copied(), &view, is_calm)?;
+                self.is_on_all_in_sync(key_of(&view))?;
+            } else if is_new {
+                self.is_on_all_in_sync(key_of(&view))?;
             }
         }
         Ok(())
     }
 
-    /// What a leader calls committed is on everybody who is in sync, so that whoever leads next has it. The power
-    /// may have taken it, and nobody knows of those that don't run.
-    fn is_on_all_in_sync(&self, id: BrokerId, view: &ReplicaView) -> Result<(), String> {
-        let (topic, partition) = (view.topic_id, view.partition);
-        let committed = self
-            .best_metadata()
-            .and_then(|metadata| metadata.partition(topic, partition));
-        let Some(committed) = committed else { return Ok(()) };
-        let leads = committed.leader == Some(id) && view.leads == Some(committed.leader_epoch);
-        if !leads || self.power_losses > 0 {
-            return Ok(());
-        }
-        for member in committed.isr.iter().filter(|member| **member != id) {
-            let executor = self.brokers[member].executor.as_ref();
-            let mut views = executor.into_iter().flat_map(|executor| executor.replicas());
-            let theirs = views.find(|v| (v.topic_id, v.partition) == (topic, partition) && v.online);
-            if let Some(theirs) = theirs.filter(|theirs| theirs.end < view.high_watermark) {
-                let (end, high) = (theirs.end, view.high_watermark);
-                return Err(format!(
-                    "broker {id} calls everything below {high} of partition {partition} of {} committed, broker \
-                     {member} is in sync and ends at {end}",
-                    topic.0
-                ));
+    /// While a process lives, no high watermark and no start offset of it go back; what is below the high
+    /// watermark is what others have there; and a leader epoch is led by one process.
+    fn moved(
+        &mut self,
+        id: BrokerId,
+        before: Option<ReplicaView>,
+        now: &ReplicaView,
+        is_calm: bool,
+    ) -> Result<(), String> {
+        let key = key_of(now);
+        let (start, full) = (self.brokers[&id].start, self.brokers[&id].full);
+        if !self.promises.of(key).is_recovering() && !self.promises.is_damaged(key, id) {
+            // Taken away and given back at once: the copy begins anew.
+            let is_another = !is_calm && now.high_watermark == Offset(0);
+            if let Some(before) = before.filter(|_| !is_another) {
+                self.is_ahead(id, &before, now)?;
             }
+            let seen = before.map_or(now.start, |before| before.high_watermark);
+            let from = seen.max(now.start);
+            if now.online && from < now.high_watermark {
+                self.is_same(id, key, from)?;
+            }
+        }
+        let grew = before.is_some_and(|before| before.high_watermark < now.high_watermark);
+        if grew && now.leads.is_some() && is_calm && !full {
+            self.had_enough(id, key)?;
+        }
+        let Some(epoch) = now.leads.filter(|_| !full) else {
+            return Ok(());
+        };
+        if self.oracle.leads_partition(id, start, key.0, key.1, epoch)? {
+            let (name, end, committed) = (self.name_of(key), now.end, now.high_watermark);
+            self.tell(format!(
+                "{id} leads {name} in epoch {epoch}, up to {end}, {committed} committed"
+            ));
         }
         Ok(())
     }
 
-    /// A record that is acknowledged with acks=all is on as many replicas as must be in sync. Those that don't
-    /// run may have it.
-    pub(crate) fn is_kept(&self, topic: TopicId, offset: i64) -> Result<(), String> {
-        let Some(metadata) = self.best_metadata() else {
+    fn is_ahead(&self, id: BrokerId, before: &ReplicaView, now: &ReplicaView) -> Result<(), String> {
+        let went_back = |what: &str, before: Offset, now_: Offset| {
+            let name = self.name_of(key_of(now));
+            Err(format!(
+                "broker {id}: the {what} of {name} went back from {before} to {now_}"
+            ))
+        };
+        if before.high_watermark > now.high_watermark {
+            return went_back("high watermark", before.high_watermark, now.high_watermark);
+        }
+        match before.online && now.online && before.start > now.start {
+            true => went_back("first offset", before.start, now.start),
+            false => Ok(()),
+        }
+    }
+
+    /// What a broker calls committed is what others have called so.
+    fn is_same(&mut self, id: BrokerId, key: Key, from: Offset) -> Result<(), String> {
+        let name = self.name_of(key);
+        let fail = |e| format!("broker {id} has committed more of {name}: {e}");
+        let executor = self.executor(id).ok_or("no executor")?;
+        let bytes = executor.committed_bytes(key.0, key.1, from).map_err(fail)?;
+        self.promises.of(key).commit(Bytes::from(bytes)).map_err(fail)
+    }
+
+    /// A leader commits only while enough replicas are in sync.
+    fn had_enough(&self, id: BrokerId, key: Key) -> Result<(), String> {
+        let Some(metadata) = self.executor(id).map(Executor::metadata) else {
             return Ok(());
         };
-        let Some(partition) = metadata.partition(topic, PartitionIndex(0)) else {
+        let Some(partition) = metadata.partition(key.0, key.1) else {
             return Ok(());
         };
-        let may_have = |id: &&BrokerId| {
-            let Some(executor) = &self.brokers[*id].executor else {
-                return true;
-            };
-            let mut views = executor.replicas();
-            views.any(|view| {
-                (view.topic_id, view.partition) == (topic, PartitionIndex(0))
-                    && (view.end.0 > offset || !view.online)
-            })
-        };
-        let copies = partition.replicas.iter().filter(may_have).count();
-        let needed = self.weather.min_in_sync.min(partition.replicas.len());
-        match copies >= needed {
+        match partition.isr.len() >= needed(metadata, key) {
             true => Ok(()),
             false => Err(format!(
-                "offset {offset} was acknowledged with {copies} copies, {needed} are asked for"
+                "broker {id} has committed more of {}, with {:?} in sync",
+                self.name_of(key),
+                partition.isr
             )),
         }
     }
 
-    /// The highest high watermark of those who run.
-    pub(crate) fn known_to_be_committed(&self, topic: TopicId) -> i64 {
-        let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
-        let views = running.flat_map(|executor| executor.replicas());
-        let of_it = views.filter(|view| (view.topic_id, view.partition) == (topic, PartitionIndex(0)));
-        of_it.map(|view| view.high_watermark.0).max().unwrap_or(0)
+    /// What a leader calls committed is on everybody who is in sync, so that whoever leads next has it. Nobody
+    /// knows of those that don't run, and of those whose disks lost something.
+    fn is_on_all_in_sync(&self, key: Key) -> Result<(), String> {
+        let Some(committed) = self.best_metadata().and_then(|m| m.partition(key.0, key.1)) else {
+            return Ok(());
+        };
+        let view = |id: BrokerId| self.executor(id).and_then(|e| e.replica(key.0, key.1));
+        let Some((id, leader)) = committed.leader.and_then(|id| Some((id, view(id)?))) else {
+            return Ok(());
+        };
+        if leader.leads != Some(committed.leader_epoch) || self.brokers[&id].full {
+            return Ok(());
+        }
+        for member in committed.isr.iter().filter(|member| **member != id) {
+            let theirs = view(*member).filter(|v| v.online && v.end < leader.high_watermark);
+            if let Some(theirs) = theirs.filter(|_| !self.promises.is_damaged(key, *member)) {
+                let (end, high) = (theirs.end, leader.high_watermark);
+                return Err(format!(
+                    "broker {id} calls everything below {high} of {} committed, broker {member} is in sync and \
+                     ends at {end}",
+                    self.name_of(key)
+                ));
+            }
+        }
+        Ok(())
     }
 
-    /// In the end all replicas are in sync, and equal up to the high watermark.
-    pub(crate) fn replicas_agree(&self) -> Result<(), String> {
-        let metadata = self.best_metadata().ok_or("nobody runs in the end")?;
+    /// Records that are acknowledged with acks=all are committed, on as many replicas as must be in sync. Those
+    /// that don't run may have them. `end`: behind the last of them.
+    pub(crate) fn is_kept(&mut self, at: BrokerId, key: Key, end: i64) -> Result<(), String> {
+        let promised = self.promises.of(key);
+        let committed = promised.committed_end();
+        if !promised.is_recovering() && committed < end {
+            let name = self.name_of(key);
+            return Err(format!(
+                "broker {at} acknowledges {name} up to {end}, what is committed ends at {committed}"
+            ));
+        }
+        let Some(metadata) = self.executor(at).map(Executor::metadata) else {
+            return Ok(());
+        };
+        let Some(partition) = metadata.partition(key.0, key.1) else {
+            return Ok(());
+        };
+        let may_have = |id: &&BrokerId| {
+            let Some(executor) = self.executor(**id) else {
+                return true;
+            };
+            let view = executor.replica(key.0, key.1);
+            view.is_some_and(|view| view.end.0 >= end || !view.online)
+        };
+        let copies = partition.replicas.iter().filter(may_have).count();
+        match copies >= needed(metadata, key) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} was acknowledged up to {end} with {copies} copies, {} are asked for",
+                self.name_of(key),
+                needed(metadata, key)
+            )),
+        }
+    }
+
+    /// In the end every partition has a leader, all replicas are in sync, nothing moves any more, and all copies
+    /// are equal.
+    pub(crate) fn replicas_agree(&mut self) -> Result<(), String> {
+        let metadata = self.best_metadata().ok_or("nobody runs in the end")?.clone();
         for topic in metadata.topics.values() {
             for (place, partition) in (0..).zip(&topic.partitions) {
-                let name = format!("{}-{place}", topic.name);
-                if partition.isr.len() != partition.replicas.len() {
-                    let (isr, all) = (&partition.isr, &partition.replicas);
+                let key = (topic.id, record::PartitionIndex(place));
+                let is_whole = partition.isr.len() == partition.replicas.len();
+                if partition.leader.is_none() || !is_whole || partition.reassignment.is_some() {
                     return Err(format!(
-                        "{name}: {isr:?} of {all:?} are in sync {REST} ms after everything was healed"
+                        "{}: {partition:?} {REST} ms after everything was healed",
+                        self.name_of(key)
                     ));
                 }
-                self.copies_agree(&name, topic.id, PartitionIndex(place), &partition.replicas)?;
+                self.copies_agree(key, &partition.replicas)?;
             }
         }
         Ok(())
     }
 
-    fn copies_agree(
-        &self,
-        name: &str,
-        topic: TopicId,
-        partition: PartitionIndex,
-        replicas: &[BrokerId],
-    ) -> Result<(), String> {
-        let mut first: Option<(BrokerId, Vec<u8>)> = None;
+    fn copies_agree(&mut self, key: Key, replicas: &[BrokerId]) -> Result<(), String> {
+        let name = self.name_of(key);
+        let views: Option<Vec<ReplicaView>> = replicas
+            .iter()
+            .map(|id| self.executor(*id)?.replica(key.0, key.1))
+            .collect();
+        let views = views.ok_or_else(|| format!("{name}: a replica isn't there"))?;
+        let start = views.iter().map(|view| view.start).max().unwrap_or_default();
+        let end = views.iter().map(|view| view.end).max().unwrap_or_default();
+        if let Some(view) = views
+            .iter()
+            .find(|v| !v.online || v.high_watermark != end || v.end != end)
+        {
+            return Err(format!("{name}: {view:?} in the end, others end at {end}"));
+        }
         for id in replicas {
-            let executor = self.brokers[id]
-                .executor
-                .as_ref()
-                .ok_or("a replica doesn't run")?;
-            let bytes = executor
-                .committed_bytes(topic, partition)
-                .map_err(|e| format!("{name} on {id}: {e}"))?;
-            match &first {
-                None => first = Some((*id, bytes)),
-                Some((other, known)) if *known != bytes => {
-                    let (here, there) = (bytes.len(), known.len());
-                    return Err(format!(
-                        "{name}: {id} holds {here} committed bytes that aren't the {there} of {other}"
-                    ));
-                }
-                Some(_) => {}
+            if !self.promises.of(key).is_recovering() {
+                self.is_same(*id, key, start)?;
+            }
+        }
+        let copy = |id: &BrokerId| {
+            let executor = self.executor(*id).ok_or("a replica doesn't run")?;
+            executor
+                .committed_bytes(key.0, key.1, start)
+                .map_err(|e| format!("{name} on {id}: {e}"))
+        };
+        let first = copy(&replicas[0])?;
+        for id in &replicas[1..] {
+            if copy(id)? != first {
+                return Err(format!("{name}: {id} holds other bytes than {}", replicas[0]));
             }
         }
         Ok(())
     }
+
+    pub(crate) fn executor(&self, id: BrokerId) -> Option<&Executor<SimDisk>> {
+        self.brokers[&id].executor.as_ref()
+    }
+
+    /// A partition in words.
+    pub(crate) fn name_of(&self, (topic, partition): Key) -> String {
+        let known = self
+            .best_metadata()
+            .and_then(|metadata| metadata.topics.get(&topic));
+        let name = known.map_or_else(|| no_name(topic), |topic| topic.name.clone());
+        format!("{name}-{partition}")
+    }
+}
+
+fn no_name(topic: TopicId) -> String {
+    format!("a topic that is gone ({})", topic.0)
+}
+
+/// How many replicas must be in sync for acks=all.
+fn needed(metadata: &Metadata, key: Key) -> usize {
+    let Some(topic) = metadata.topics.get(&key.0) else {
+        return 0;
+    };
+    let replicas = metadata.partition(key.0, key.1).map_or(0, |p| p.replicas.len());
+    let set = topic.configs.get("min.insync.replicas");
+    set.and_then(|set| set.parse().ok()).unwrap_or(1).min(replicas)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use cluster::{Index, Metadata, Term};
+use cluster::{Index, Metadata, Partition, Term};
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 
 /// Remembers what was seen, and says when something contradicts it.
@@ -18,10 +18,11 @@ pub(crate) struct Oracle {
     led: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, u64)>,
     /// The same as committed metadata says it, by broker epochs.
     committed_leaders: BTreeMap<(TopicId, PartitionIndex, LeaderEpoch), (BrokerId, BrokerEpoch)>,
-    /// The leader epoch of each partition, and who was in sync.
-    in_sync: BTreeMap<(TopicId, PartitionIndex), (LeaderEpoch, Vec<BrokerId>)>,
+    /// Each partition as it was last.
+    known: BTreeMap<(TopicId, PartitionIndex), Partition>,
     producer_ids: BTreeSet<ProducerId>,
-    created: BTreeMap<TopicId, String>,
+    /// Topics that clients were told of, and how many partitions they have at least.
+    created: BTreeMap<TopicId, (String, usize)>,
     deletions: BTreeMap<String, Deletions>,
 }
 
@@ -89,22 +90,23 @@ impl Oracle {
         self.committed_leaders(metadata)
     }
 
-    /// Who leads anew was in sync: nobody else has everything. Where several entries were applied at once, what
-    /// held between them isn't known.
+    /// Who leads anew was in sync: nobody else has everything. Or the partition was given to it just now, when it
+    /// came in sync. Where several entries were applied at once, what held between them isn't known.
     fn elections(&mut self, metadata: &Metadata, by_one: bool) -> Result<(), String> {
         for topic in metadata.topics.values() {
             for (place, partition) in (0..).zip(&topic.partitions) {
-                let now = (partition.leader_epoch, partition.isr.clone());
-                let before = self.in_sync.insert((topic.id, PartitionIndex(place)), now);
-                let Some((epoch, isr)) =
-                    before.filter(|(epoch, _)| by_one && *epoch != partition.leader_epoch)
-                else {
+                let before = self
+                    .known
+                    .insert((topic.id, PartitionIndex(place)), partition.clone());
+                let changed = |before: &Partition| by_one && before.leader_epoch != partition.leader_epoch;
+                let (Some(leader), Some(before)) = (partition.leader, before.filter(changed)) else {
                     continue;
                 };
-                if let Some(leader) = partition.leader.filter(|leader| !isr.contains(leader)) {
+                let moved = before.reassignment.is_some() && partition.reassignment.is_none();
+                if !before.isr.contains(&leader) && !moved {
                     return Err(format!(
-                        "broker {leader} leads {}-{place} after epoch {epoch}, of which {isr:?} were in sync",
-                        topic.name
+                        "broker {leader} leads {}-{place} after epoch {}, of which {:?} were in sync",
+                        topic.name, before.leader_epoch, before.isr
                     ));
                 }
             }
@@ -168,7 +170,14 @@ impl Oracle {
 
     /// A client was told that its topic exists.
     pub(crate) fn created(&mut self, id: TopicId, name: String) {
-        self.created.insert(id, name);
+        self.created.insert(id, (name, 1));
+    }
+
+    /// A client was told that its topic has so many partitions.
+    pub(crate) fn enlarged(&mut self, id: TopicId, count: i32) {
+        if let Some((_, known)) = self.created.get_mut(&id) {
+            *known = (*known).max(usize::try_from(count).unwrap_or(0));
+        }
     }
 
     /// A client asks for a topic that may be deleted.
@@ -221,9 +230,12 @@ impl Oracle {
                 self.newest
             ));
         }
-        for (topic, name) in &self.created {
-            if !metadata.topics.contains_key(topic) {
-                return Err(format!("topic {name} was created and answered, and is gone"));
+        for (topic, (name, promised)) in &self.created {
+            let known = metadata.topics.get(topic);
+            let known = known.ok_or_else(|| format!("topic {name} was created and answered, and is gone"))?;
+            if known.partitions.len() < *promised {
+                let there = known.partitions.len();
+                return Err(format!("topic {name} had {promised} partitions, and has {there}"));
             }
         }
         Ok(())

@@ -8,6 +8,8 @@ use disk::SimDisk;
 use record::BrokerId;
 use uuid::Uuid;
 
+use crate::producers::Producer;
+use crate::promises::Key;
 use crate::random::Random;
 use crate::world::{Happening, World};
 
@@ -18,14 +20,16 @@ impl World {
         }
         self.starts += 1;
         let start = self.starts;
-        let mut node = Options::new(id, "sim", self.ids(), Uuid::from_u128(self.random.number()));
+        let (voters, observers) = self.ids().into_iter().partition(|id| id.0 <= self.weather.voters);
+        let mut node = Options::new(id, "sim", voters, Uuid::from_u128(self.random.number()));
+        node.observers = observers;
         let port = 9_000 + u16::try_from(id.0).unwrap_or(0);
         node.listeners = vec![Listener {
             name: "PLAINTEXT".to_owned(),
             host: "127.0.0.1".to_owned(),
             port,
         }];
-        node.max_replication = self.weather.replicas;
+        node.max_replication = i16::try_from(self.weather.clients.replicas).unwrap_or(1);
         node.bug = self.bug;
         let folder = PathBuf::from("/broker");
         let boot_id = format!("boot-{}", self.boots);
@@ -38,8 +42,25 @@ impl World {
         let mut random = Random::new(self.random.number() as u64);
         let disk = self.brokers[&id].disk.clone();
         self.tell(format!("{id} starts ({start})"));
-        let executor = Executor::open(disk, options, self.clock(), Box::new(move || random.number()))
-            .map_err(|e| format!("broker {id} can't start: {e}"))?;
+        // It may die while it looks at what it has.
+        if self.random.chance(4 * self.weather.crash_within) {
+            disk.stop_within(disk.steps() + self.random.between(0, 20));
+        }
+        let executor = Executor::open(
+            disk.clone(),
+            options,
+            self.clock(),
+            Box::new(move || random.number()),
+        );
+        if disk.is_stopped() {
+            self.crashes += 1;
+            self.tell(format!("{id} dies while it starts"));
+            drop(executor);
+            self.come_back(id);
+            return Ok(());
+        }
+        disk.stop_before(u64::MAX);
+        let executor = executor.map_err(|e| format!("broker {id} can't start: {e}"))?;
         let broker = self.broker(id);
         broker.executor = Some(executor);
         broker.start = start;
@@ -84,6 +105,7 @@ impl World {
             Err(e) => format!("{id} could not stop cleanly: {e}"),
         });
         self.clean_stops += u64::from(clean.is_ok());
+        self.hang_up(id);
         self.disconnect_all(id);
         self.come_back(id);
         Ok(())
@@ -94,11 +116,8 @@ impl World {
         self.tell("the power fails");
         self.power_losses += 1;
         self.boots += 1;
-        self.acknowledged.clear();
-        for producer in &mut self.producers {
-            producer.consumer.forget();
-        }
         for id in self.ids() {
+            self.damage(id);
             self.stop(id);
             let mut random = self.random.clone();
             let disk = self.brokers[&id]
@@ -108,6 +127,24 @@ impl World {
             self.replace_disk(id, disk);
             let back = self.random.between(1, 1_000);
             self.schedule.after(back, Happening::Start(id));
+        }
+    }
+
+    /// A broker's disk has lost something.
+    fn damage(&mut self, id: BrokerId) {
+        let lost = self.promises.damage(id);
+        self.forget(&lost);
+    }
+
+    /// What was promised of these partitions is void.
+    pub(crate) fn forget(&mut self, lost: &[Key]) {
+        for key in lost {
+            self.tell(format!("everything of {} is in doubt", self.name_of(*key)));
+            let producers = self.clients.producers.iter_mut();
+            producers.filter(|p| p.key == *key).for_each(Producer::forget);
+            for consumer in &mut self.clients.consumers {
+                consumer.forget(*key);
+            }
         }
     }
 
@@ -123,6 +160,7 @@ impl World {
         }
         self.crashes += 1;
         self.tell(format!("{id} dies"));
+        self.hang_up(id);
         self.disconnect_all(id);
         true
     }

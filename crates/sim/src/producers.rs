@@ -1,223 +1,225 @@
-//! Clients: they create and delete topics, and each kept topic has an idempotent producer.
+//! Producers: each writes to one partition, one batch at a time, each batch until it is acknowledged.
 
-use broker::{Executor, Request, Response};
+use broker::Request;
 use bytes::Bytes;
-use cluster::Metadata;
-use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse, TopicName,
+    InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
 };
-use kafka_protocol::protocol::StrBytes;
 use record::{
-    BatchBuilder, BrokerId, Compression, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp,
-    TopicId,
+    BatchBuilder, BrokerId, Compression, LeaderEpoch, ProducerEpoch, ProducerId, Sequence, Timestamp,
 };
 
+use crate::clients::{Purpose, topic_name};
 use crate::consumers::Consumer;
-use crate::world::{Happening, LAST_PRODUCE, Purpose, World};
-
-/// Topics that clients only create: once answered, they must stay.
-const KEPT: u64 = 6;
-
-/// Topics that clients create and delete. Each deletion takes effect once at most.
-const DELETED: u64 = 2;
-
-/// UNKNOWN_TOPIC_OR_PARTITION.
-const UNKNOWN_TOPIC: i16 = 3;
+use crate::promises::Key;
+use crate::world::{EPOCH, Happening, LAST_PRODUCE, World};
 
 /// Errors after which the same batch is sent again: leaders that moved, are unknown, or have no room.
 const TRY_AGAIN: [i16; 10] = [3, 5, 6, 7, 13, 14, 15, 19, 20, 56];
 
-/// The log doesn't continue where this producer was: only a power loss may bring that about.
+/// The log doesn't continue where this producer was: only a loss may bring that about.
 const SEQUENCE_LOST: [i16; 2] = [45, 59];
 
-/// Produces to partition 0 of one topic, one batch at a time, each until it is acknowledged.
+/// What a producer wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// acks=all, and no batch twice.
+    Idempotent,
+    /// acks=all; what is sent again may be there again.
+    AcksAll,
+    /// acks=1: what only the leader has may be lost with it.
+    AcksOne,
+    /// acks=0: nothing is ever sent again.
+    AcksNone,
+}
+
+impl Kind {
+    fn acks(self) -> i16 {
+        match self {
+            Self::Idempotent | Self::AcksAll => -1,
+            Self::AcksOne => 1,
+            Self::AcksNone => 0,
+        }
+    }
+
+    fn short(self) -> &'static str {
+        match self {
+            Self::Idempotent => "idempotent",
+            Self::AcksAll => "all",
+            Self::AcksOne => "one",
+            Self::AcksNone => "none",
+        }
+    }
+}
+
+/// Writes to one partition.
 #[derive(Debug)]
 pub(crate) struct Producer {
-    pub(crate) topic: TopicId,
+    pub(crate) key: Key,
+    pub(crate) topic: String,
+    /// What its records begin with.
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     identity: Option<(ProducerId, ProducerEpoch)>,
     sequence: i32,
-    /// Number of the first record that was not acknowledged.
-    next_record: u64,
-    /// Records of the batch under way.
-    under_way: u64,
-    power_losses_seen: u64,
-    /// Who reads the topic.
-    pub(crate) consumer: Consumer,
+    /// All batches that it ever sent. The last may be under way.
+    pub(crate) batches: Vec<Sent>,
+    under_way: bool,
+    /// How often everything was lost when it got its identity.
+    losses: u64,
 }
 
-/// A record that a producer was told is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Acknowledged {
-    pub(crate) offset: i64,
-    pub(crate) value: String,
+/// A batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) records: u64,
+    pub(crate) bytes: Bytes,
+    /// How often it was sent.
+    pub(crate) times: usize,
+    /// Where it is, as the producer was told.
+    pub(crate) told: Option<Told>,
 }
 
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
+/// Where a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) base: i64,
+    /// Under which epoch the broker that took it led the partition then, if it did.
+    pub(crate) epoch: Option<LeaderEpoch>,
+}
+
+/// One sending of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) producer: usize,
+    pub(crate) batch: usize,
+    /// A copy that nobody waits for.
+    pub(crate) late: bool,
 }
 
 impl World {
-    pub(crate) fn client(&mut self) -> Result<(), String> {
-        if !self.healed {
-            let delay = self.random.between(1, 2 * self.weather.request_every);
-            self.schedule.after(delay, Happening::Client);
-        }
-        let running: Vec<BrokerId> = self
-            .running()
-            .into_iter()
-            .filter(|id| !self.is_paused(*id))
-            .collect();
-        let Some(at) = self.random.pick(&running) else {
-            return Ok(());
-        };
-        let kept = format!("kept-{}", self.random.below(KEPT));
-        let deleted = format!("deleted-{}", self.random.below(DELETED));
-        match self.random.below(6) {
-            0..=2 => self.create(at, kept),
-            3 | 4 => self.create(at, deleted),
-            _ => {
-                self.tell(format!("client asks {at} to delete {deleted}"));
-                let topic = DeleteTopicState::default().with_name(Some(TopicName(text(&deleted))));
-                let delete = DeleteTopicsRequest::default()
-                    .with_topics(vec![topic])
-                    .with_timeout_ms(2_000);
-                self.request(at, 6, Request::DeleteTopics(delete), Purpose::Delete(deleted))
+    /// A partition is known from now on: somebody writes to it in each way, and somebody reads it.
+    pub(crate) fn write_and_read(&mut self, key: Key, topic: &str) {
+        let (consumer, place) = (self.clients.consumers.len(), key.1);
+        self.clients
+            .consumers
+            .push(Consumer::new(key, topic.to_owned(), format!("{topic}-{place}")));
+        self.schedule.after(50, Happening::Consume(consumer));
+        for kind in [Kind::Idempotent, Kind::AcksAll, Kind::AcksOne, Kind::AcksNone] {
+            if kind != Kind::Idempotent && self.random.chance(700) {
+                continue;
             }
-        }
-    }
-
-    fn create(&mut self, at: BrokerId, name: String) -> Result<(), String> {
-        self.tell(format!("client asks {at} to create {name}"));
-        let partitions = self.random.between(1, 3) as i32;
-        let topic = CreatableTopic::default()
-            .with_name(TopicName(text(&name)))
-            .with_num_partitions(partitions)
-            .with_replication_factor(self.weather.replicas)
-            .with_configs(vec![
-                CreatableTopicConfig::default()
-                    .with_name(text("min.insync.replicas"))
-                    .with_value(Some(text(&self.weather.min_in_sync.to_string()))),
-            ]);
-        let create = CreateTopicsRequest::default()
-            .with_topics(vec![topic])
-            .with_timeout_ms(2_000);
-        self.request(at, 7, Request::CreateTopics(create), Purpose::Create(name))
-    }
-
-    pub(crate) fn answered(&mut self, purpose: Purpose, body: Response) -> Result<(), String> {
-        match (purpose, body) {
-            (Purpose::Create(name), Response::CreateTopics(response)) => {
-                self.created(&name, &response);
-                Ok(())
-            }
-            (Purpose::Delete(name), Response::DeleteTopics(response)) => {
-                self.deleted(&name, &response);
-                Ok(())
-            }
-            (Purpose::Init(producer), Response::InitProducerId(response)) => {
-                self.identified(producer, &response)
-            }
-            (Purpose::Consume { index, from, losses }, Response::Fetch(response)) => {
-                self.consumed(index, from, losses, response)
-            }
-            (Purpose::Latest(index), Response::ListOffsets(response)) => self.told_latest(index, &response),
-            (Purpose::Produce(producer), Response::Produce(response)) => self.produced(producer, &response),
-            (purpose, body) => Err(format!("{purpose:?} was answered by {body:?}")),
-        }
-    }
-
-    fn created(&mut self, name: &str, response: &CreateTopicsResponse) {
-        let Some(topic) = response.topics.first() else {
-            return;
-        };
-        self.tell(format!("create {name}: error {}", topic.error_code));
-        if topic.error_code != 0 {
-            return;
-        }
-        let id = TopicId(topic.topic_id);
-        if !name.starts_with("kept") {
-            self.oracle.asks_for(id, name);
-            return;
-        }
-        self.oracle.created(id, name.to_owned());
-        if self.producers.iter().any(|p| p.topic == id) {
-            return;
-        }
-        self.producers.push(Producer {
-            topic: id,
-            name: name.to_owned(),
-            identity: None,
-            sequence: 0,
-            next_record: 0,
-            under_way: 0,
-            power_losses_seen: self.power_losses,
-            consumer: Consumer::default(),
-        });
-        self.schedule
-            .after(50, Happening::Consume(self.producers.len() - 1));
-        self.schedule
-            .after(10, Happening::Produce(self.producers.len() - 1));
-    }
-
-    fn deleted(&mut self, name: &str, response: &DeleteTopicsResponse) {
-        let Some(topic) = response.responses.first() else {
-            return;
-        };
-        self.tell(format!("delete {name}: error {}", topic.error_code));
-        match topic.error_code {
-            0 => self.oracle.deleted(TopicId(topic.topic_id), name),
-            UNKNOWN_TOPIC => {}
-            _ => self.oracle.may_have_deleted(name),
+            let producer = self.clients.producers.len();
+            self.clients.producers.push(Producer {
+                key,
+                topic: topic.to_owned(),
+                name: format!("{topic}-{place}/{}", kind.short()),
+                kind,
+                identity: None,
+                sequence: 0,
+                batches: Vec::new(),
+                under_way: false,
+                losses: 0,
+            });
+            self.schedule.after(10, Happening::Produce(producer));
         }
     }
 
     /// The producer takes its next step: it asks for an id, or sends a batch, new or again.
-    pub(crate) fn produce(&mut self, index: usize) -> Result<(), String> {
-        let producer = &self.producers[index];
-        if self.winding_up && producer.under_way == 0 {
-            return Ok(());
+    pub(crate) fn produce(&mut self, index: usize) {
+        let producer = &self.clients.producers[index];
+        if self.clients.winding_up && !producer.under_way {
+            return;
         }
-        let Some((id, epoch)) = producer.identity else {
-            let running = self.running();
-            let Some(at) = self.random.pick(&running).filter(|at| !self.is_paused(*at)) else {
-                self.retry(index);
-                return Ok(());
+        if producer.kind == Kind::Idempotent && producer.identity.is_none() {
+            return self.identify(index);
+        }
+        let key = producer.key;
+        // Some know an old leader, or none.
+        let leader = match self.random.chance(30) {
+            true => self.anybody(),
+            false => self.leader_of(key),
+        };
+        // Some write to a broker that is paused, and don't know.
+        let insists = self.random.chance(300);
+        let Some(at) = leader.filter(|at| insists || !self.is_paused(*at)) else {
+            return self.retry(index);
+        };
+        if !self.clients.producers[index].under_way {
+            let records = self.random.between(1, 4);
+            self.clients.producers[index].begin(records, self.schedule.now().0);
+        }
+        let attempt = Attempt {
+            producer: index,
+            batch: self.clients.producers[index].batches.len() - 1,
+            late: false,
+        };
+        let is_idempotent = self.clients.producers[index].kind == Kind::Idempotent;
+        if is_idempotent && self.random.chance(self.weather.clients.late) {
+            let delay = self.random.between(0, 6_000);
+            let late = Attempt {
+                late: true,
+                ..attempt
             };
-            let init = InitProducerIdRequest::default()
-                .with_transactional_id(None)
-                .with_transaction_timeout_ms(60_000)
-                .with_producer_id((-1).into())
-                .with_producer_epoch(-1);
-            return self.request(at, 4, Request::InitProducerId(init), Purpose::Init(index));
-        };
-        let Some(leader) = self
-            .leader_of(self.producers[index].topic)
-            .filter(|at| !self.is_paused(*at))
-        else {
-            self.retry(index);
-            return Ok(());
-        };
-        if self.producers[index].under_way == 0 {
-            self.producers[index].under_way = self.random.between(1, 4);
+            self.schedule.after(delay, Happening::Late(late));
         }
-        let producer = &self.producers[index];
-        let batch = producer.batch(id, epoch, self.schedule.now().0);
+        self.send_batch(at, attempt);
+    }
+
+    /// A copy of a batch that was on its way for long comes to whoever leads now.
+    pub(crate) fn late(&mut self, attempt: Attempt) {
+        let key = self.clients.producers[attempt.producer].key;
+        if let Some(at) = self.leader_of(key) {
+            self.send_batch(at, attempt);
+        }
+    }
+
+    fn send_batch(&mut self, at: BrokerId, attempt: Attempt) {
+        let producer = &mut self.clients.producers[attempt.producer];
+        let batch = &mut producer.batches[attempt.batch];
+        batch.times += 1;
         let data = PartitionProduceData::default()
-            .with_index(0)
-            .with_records(Some(batch));
+            .with_index(producer.key.1.0)
+            .with_records(Some(Bytes::copy_from_slice(&batch.bytes)));
         let topic = TopicProduceData::default()
-            .with_name(TopicName(text(&producer.name)))
+            .with_name(topic_name(&producer.topic))
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default()
-            .with_acks(-1)
+            .with_acks(producer.kind.acks())
             .with_timeout_ms(2_000)
             .with_topic_data(vec![topic]);
-        self.request(leader, 9, Request::Produce(request), Purpose::Produce(index))
+        self.request(at, 9, Request::Produce(request), Purpose::Produce(attempt));
+    }
+
+    fn identify(&mut self, index: usize) {
+        let Some(at) = self.anybody().filter(|at| !self.is_paused(*at)) else {
+            return self.retry(index);
+        };
+        let init = InitProducerIdRequest::default()
+            .with_transactional_id(None)
+            .with_transaction_timeout_ms(60_000)
+            .with_producer_id((-1).into())
+            .with_producer_epoch(-1);
+        self.request(at, 4, Request::InitProducerId(init), Purpose::Init(index));
+    }
+
+    pub(crate) fn identified(
+        &mut self,
+        index: usize,
+        response: &InitProducerIdResponse,
+    ) -> Result<(), String> {
+        if response.error_code == 0 {
+            let id = ProducerId(response.producer_id.0);
+            self.oracle.got_producer_ids(id, 1)?;
+            let producer = &mut self.clients.producers[index];
+            producer.identity = Some((id, ProducerEpoch(response.producer_epoch)));
+            producer.sequence = 0;
+            producer.losses = self.promises.of(producer.key).losses;
+            producer.build_again(self.schedule.now().0);
+        }
+        self.retry(index);
+        Ok(())
     }
 
     /// The producer tries again a little later.
@@ -226,104 +228,175 @@ impl World {
         self.schedule.after(delay, Happening::Produce(index));
     }
 
-    fn identified(&mut self, index: usize, response: &InitProducerIdResponse) -> Result<(), String> {
-        if response.error_code == 0 {
-            let id = ProducerId(response.producer_id.0);
-            self.oracle.got_producer_ids(id, 1)?;
-            let producer = &mut self.producers[index];
-            producer.identity = Some((id, ProducerEpoch(response.producer_epoch)));
-            producer.sequence = 0;
-            producer.power_losses_seen = self.power_losses;
+    pub(crate) fn produced(
+        &mut self,
+        at: BrokerId,
+        attempt: Attempt,
+        response: &ProduceResponse,
+    ) -> Result<(), String> {
+        let topic = response.responses.first();
+        let answer = topic.and_then(|topic| topic.partition_responses.first());
+        let answer = answer.ok_or("a Produce was answered by nothing")?;
+        match answer.error_code {
+            0 => self.acknowledged(at, attempt, answer.base_offset),
+            error => self.refused(attempt, error),
         }
-        self.retry(index);
+    }
+
+    fn acknowledged(&mut self, at: BrokerId, attempt: Attempt, base: i64) -> Result<(), String> {
+        let producer = &self.clients.producers[attempt.producer];
+        let (key, name, kind) = (producer.key, producer.name.clone(), producer.kind);
+        let batch = &producer.batches[attempt.batch];
+        let (end, lost) = (
+            base + batch.records as i64,
+            self.promises.of(key).losses > producer.losses,
+        );
+        if let Some(told) = batch
+            .told
+            .filter(|told| told.base != base && !lost && kind == Kind::Idempotent)
+        {
+            return Err(format!(
+                "{name}: batch {} was at {}, now it is said to be at {base}",
+                attempt.batch, told.base
+            ));
+        }
+        let epoch = self.executor(at).and_then(|e| e.replica(key.0, key.1)?.leads);
+        match kind {
+            Kind::Idempotent | Kind::AcksAll => self.is_kept(at, key, end)?,
+            Kind::AcksOne if epoch.is_none() => {
+                return Err(format!("{name}: broker {at} has taken a batch and doesn't lead"));
+            }
+            Kind::AcksOne | Kind::AcksNone => {}
+        }
+        self.tell(format!(
+            "{name}: batch {} is acknowledged at {base} by {at}",
+            attempt.batch
+        ));
+        self.clients.producers[attempt.producer].batches[attempt.batch].told = Some(Told { base, epoch });
+        self.go_on(attempt);
         Ok(())
     }
 
-    fn produced(&mut self, index: usize, response: &ProduceResponse) -> Result<(), String> {
-        let answer = response
-            .responses
-            .first()
-            .and_then(|t| t.partition_responses.first());
-        let Some(answer) = answer else {
-            return Err("a Produce was answered by nothing".to_owned());
-        };
-        let (error, base) = (answer.error_code, answer.base_offset);
-        let power_losses = self.power_losses;
-        let producer = &mut self.producers[index];
+    /// With acks=0 nobody says where a batch is. The oracle sees it.
+    pub(crate) fn produced_in_silence(
+        &mut self,
+        at: BrokerId,
+        attempt: Attempt,
+        taken: bool,
+    ) -> Result<(), String> {
+        let producer = &mut self.clients.producers[attempt.producer];
+        if producer.kind != Kind::AcksNone {
+            return Err(format!("{}: broker {at} answers nothing", producer.name));
+        }
+        let key = producer.key;
+        let view = self.executor(at).and_then(|e| e.replica(key.0, key.1));
+        let batch = &mut self.clients.producers[attempt.producer].batches[attempt.batch];
+        if let Some(view) = view.filter(|_| taken) {
+            batch.told = Some(Told {
+                base: view.end.0 - batch.records as i64,
+                epoch: view.leads,
+            });
+        }
+        self.go_on(attempt);
+        Ok(())
+    }
+
+    /// What was under way is done: the next batch follows a little later.
+    fn go_on(&mut self, attempt: Attempt) {
+        let producer = &mut self.clients.producers[attempt.producer];
+        if attempt.late || !producer.under_way || attempt.batch + 1 != producer.batches.len() {
+            return;
+        }
+        producer.under_way = false;
+        producer.sequence += producer.batches[attempt.batch].records as i32;
+        let pause = self.random.between(1, 2 * self.weather.clients.produce_every);
+        self.schedule
+            .after(pause.min(LAST_PRODUCE / 2), Happening::Produce(attempt.producer));
+    }
+
+    fn refused(&mut self, attempt: Attempt, error: i16) -> Result<(), String> {
+        let producer = &mut self.clients.producers[attempt.producer];
         let name = producer.name.clone();
-        if error == 0 {
-            let values = producer.values();
-            let key = (producer.topic, PartitionIndex(0));
-            let kept = (base..)
-                .zip(values)
-                .map(|(offset, value)| Acknowledged { offset, value });
-            self.acknowledged.entry(key).or_default().extend(kept);
-            producer.sequence += producer.under_way as i32;
-            producer.next_record += producer.under_way;
-            producer.under_way = 0;
-            let (next, topic) = (producer.next_record, producer.topic);
-            self.tell(format!(
-                "{name} has {next} records acknowledged, the last batch at {base}"
-            ));
-            self.is_kept(topic, base)?;
-            let pause = self.random.between(1, 2 * self.weather.produce_every);
-            self.schedule
-                .after(pause.min(LAST_PRODUCE / 2), Happening::Produce(index));
+        // What comes late may be of an earlier identity, or long forgotten.
+        if attempt.late {
             return Ok(());
         }
-        if SEQUENCE_LOST.contains(&error) && producer.power_losses_seen < power_losses {
+        let lost = self.promises.of(producer.key).losses > producer.losses;
+        if SEQUENCE_LOST.contains(&error) && lost {
             producer.identity = None;
         } else if !TRY_AGAIN.contains(&error) {
             return Err(format!("a Produce to {name} was answered by error {error}"));
         }
         self.tell(format!("{name} gets error {error}"));
-        self.retry(index);
+        self.not_acknowledged(attempt);
         Ok(())
     }
 
-    /// The leader of a topic's partition 0, as the best informed broker knows it.
-    pub(crate) fn leader_of(&self, topic: TopicId) -> Option<BrokerId> {
-        let leader = self
-            .best_metadata()?
-            .partition(topic, PartitionIndex(0))?
-            .leader?;
-        self.brokers[&leader].executor.is_some().then_some(leader)
-    }
-
-    /// The metadata of whoever runs and has applied most.
-    pub(crate) fn best_metadata(&self) -> Option<&Metadata> {
-        let running = self.brokers.values().filter_map(|b| b.executor.as_ref());
-        running
-            .map(Executor::metadata)
-            .max_by_key(|metadata| metadata.applied)
+    /// The batch is sent again, unless nobody waits for it.
+    pub(crate) fn not_acknowledged(&mut self, attempt: Attempt) {
+        let producer = &self.clients.producers[attempt.producer];
+        let is_last = attempt.batch + 1 == producer.batches.len();
+        match producer.kind {
+            _ if attempt.late || !producer.under_way || !is_last => {}
+            Kind::AcksNone => self.go_on(attempt),
+            _ => self.retry(attempt.producer),
+        }
     }
 }
 
 impl Producer {
     pub(crate) fn is_busy(&self) -> bool {
-        self.under_way > 0
+        self.under_way
     }
 
-    fn values(&self) -> Vec<String> {
-        (self.next_record..self.next_record + self.under_way)
-            .map(|n| format!("{} {n}", self.name))
-            .collect()
+    /// Records that it was told are kept.
+    pub(crate) fn told(&self) -> u64 {
+        let told = self.batches.iter().filter(|batch| batch.told.is_some());
+        told.map(|batch| batch.records).sum()
     }
 
-    fn batch(&self, id: ProducerId, epoch: ProducerEpoch, now: u64) -> Bytes {
-        let compression = if self.next_record.is_multiple_of(3) {
-            Compression::Lz4
-        } else {
-            Compression::None
+    /// Everything that it was told is void.
+    pub(crate) fn forget(&mut self) {
+        for batch in &mut self.batches {
+            batch.told = None;
+        }
+    }
+
+    /// A record by the number of its batch and its place in it.
+    pub(crate) fn value(&self, batch: usize, place: u64) -> String {
+        format!("{}#{batch}.{place}", self.name)
+    }
+
+    fn begin(&mut self, records: u64, now: u64) {
+        self.batches.push(Sent {
+            records,
+            bytes: Bytes::new(),
+            times: 0,
+            told: None,
+        });
+        self.under_way = true;
+        self.build_again(now);
+    }
+
+    /// The batch that is under way, by the present identity.
+    fn build_again(&mut self, now: u64) {
+        let Some(number) = self.batches.len().checked_sub(1).filter(|_| self.under_way) else {
+            return;
+        };
+        let compression = match number.is_multiple_of(3) {
+            true => Compression::Lz4,
+            false => Compression::None,
         };
         let mut batch = BatchBuilder::new(compression);
-        batch.producer(id, epoch, Sequence(self.sequence));
-        for value in self.values() {
-            let at = Timestamp(1_700_000_000_000 + now as i64);
+        if let Some((id, epoch)) = self.identity {
+            batch.producer(id, epoch, Sequence(self.sequence));
+        }
+        for place in 0..self.batches[number].records {
+            let value = self.value(number, place);
             batch
-                .push(at, None, Some(value.as_bytes()), &[])
+                .push(Timestamp(EPOCH + now as i64), None, Some(value.as_bytes()), &[])
                 .expect("a small record");
         }
-        batch.build().expect("a small batch")
+        self.batches[number].bytes = batch.build().expect("a small batch");
     }
 }

@@ -1,4 +1,4 @@
-//! Runs: one seed, or many of them one after the other.
+//! One run.
 
 use std::any::Any;
 use std::fmt;
@@ -26,15 +26,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What many runs came to.
-#[derive(Debug)]
-pub struct Runs {
-    /// How many went well before the first that didn't.
-    pub passed: u64,
-    /// The first that didn't.
-    pub failure: Option<Failure>,
-}
-
 /// What a run that kept all promises came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
@@ -53,7 +44,7 @@ pub struct Summary {
     /// Leader epochs of partitions that somebody led.
     pub led: usize,
     /// Records that were acknowledged.
-    pub records: usize,
+    pub records: u64,
 }
 
 /// Runs one seed, with a deliberate mistake if one is given.
@@ -70,24 +61,6 @@ pub fn tell(seed: u64, bug: Option<Bug>) -> (Result<Summary, String>, String) {
     let mut world = World::new(seed, bug);
     let result = caught(|| world.run()).unwrap_or_else(Err);
     (result.map(|()| world.summary()), world.into_story())
-}
-
-/// Runs seeds until one fails.
-pub fn run_seeds(seeds: impl IntoIterator<Item = u64>, run: impl Fn(u64) -> Result<(), Failure>) -> Runs {
-    let mut passed = 0;
-    for seed in seeds {
-        if let Err(failure) = run(seed) {
-            return Runs {
-                passed,
-                failure: Some(failure),
-            };
-        }
-        passed += 1;
-    }
-    Runs {
-        passed,
-        failure: None,
-    }
 }
 
 /// Does something that may panic; a panic is a broken promise like any other.

@@ -6,7 +6,8 @@ use broker::Executor;
 use cluster::Millis;
 use record::BrokerId;
 
-use crate::world::{Happening, LAST_PRODUCE, REST, World, pair};
+use crate::weather::Fault;
+use crate::world::{Happening, LAST_PRODUCE, REST, World};
 
 impl World {
     pub(crate) fn fault(&mut self) -> Result<(), String> {
@@ -15,30 +16,33 @@ impl World {
         }
         let delay = self.random.between(1, 2 * self.weather.fault_every);
         self.schedule.after(delay, Happening::Fault);
-        let Some(id) = self.random.pick(&self.running()) else {
+        let running = self.running();
+        let (Some(id), Some(fault)) = (self.random.pick(&running), self.random.pick(&self.weather.faults))
+        else {
             return Ok(());
         };
-        match self.random.below(14) {
-            0..=2 => self.crash(id),
-            3 => self.crash(self.controller().unwrap_or(id)),
-            4 => self.running().into_iter().for_each(|id| self.crash(id)),
-            5 | 6 => self.pause(id),
-            7 => self.fill_disk(id),
-            8 | 9 if self.weather.power_fails => self.lose_power(),
-            8 | 9 => self.fail_disk(id),
-            10 => {
-                let noticed = self.random.chance(500);
-                for peer in self.ids() {
-                    self.cut_off(id, peer, noticed);
-                }
-            }
-            11 | 12 => self.stop_cleanly(id),
-            _ => {
+        match fault {
+            Fault::Crash => self.crash(id),
+            Fault::CrashController => self.crash(self.controller().unwrap_or(id)),
+            Fault::CrashAll => running.into_iter().for_each(|id| self.crash(id)),
+            Fault::Pause => self.pause(id),
+            Fault::Stop => self.stop_cleanly(id),
+            Fault::Break => self.break_connection(id),
+            Fault::CutPair => {
                 let noticed = self.random.chance(500);
                 if let Some(peer) = self.random.pick(&self.ids()) {
                     self.cut_off(id, peer, noticed);
                 }
             }
+            Fault::CutOff => {
+                let noticed = self.random.chance(500);
+                for peer in self.ids() {
+                    self.cut_off(id, peer, noticed);
+                }
+            }
+            Fault::FullDisk => self.fill_disk(id),
+            Fault::FailDisk => self.fail_disk(id),
+            Fault::PowerLoss => self.lose_power(),
         }
         Ok(())
     }
@@ -56,6 +60,14 @@ impl World {
         let time = self.random.between(50, self.weather.longest);
         self.tell(format!("{id} is paused for {time} ms"));
         self.broker(id).paused_until = self.schedule.now().plus(Millis(time));
+    }
+
+    fn break_connection(&mut self, id: BrokerId) {
+        if let Some(peer) = self.random.pick(&self.running()).filter(|peer| *peer != id) {
+            self.tell(format!("the connection of {id} and {peer} breaks"));
+            self.disconnect(id, peer);
+            self.connect(id, peer);
+        }
     }
 
     /// The broker asks to be relieved, and stops a little later, relieved or not.
@@ -79,8 +91,14 @@ impl World {
         self.schedule.after(time, Happening::Room(id));
     }
 
-    /// One of the next operations on the disk fails. Not in runs where the power fails too: a sync that
-    /// failed leaves in doubt what no later sync can mend.
+    pub(crate) fn make_room(&mut self, id: BrokerId) {
+        self.tell(format!("{id} has room on its disk again"));
+        let broker = self.broker(id);
+        broker.disk.set_capacity(None);
+        broker.room = true;
+    }
+
+    /// One of the next operations on the disk fails.
     fn fail_disk(&mut self, id: BrokerId) {
         let step = self.random.between(0, 20);
         self.tell(format!(
@@ -90,28 +108,11 @@ impl World {
         disk.fail_step(disk.steps() + step, ErrorKind::Other);
     }
 
-    fn cut_off(&mut self, a: BrokerId, b: BrokerId, noticed: bool) {
-        if a == b || self.cut.contains(&pair(a, b)) {
-            return;
-        }
-        self.tell(format!(
-            "{a} and {b} are cut off from each other, noticed: {noticed}"
-        ));
-        if noticed {
-            self.disconnect(a, b);
-        }
-        self.cut.insert(pair(a, b));
-        let delay = self.random.between(100, self.weather.longest);
-        self.schedule.after(delay, Happening::Mend(a, b));
-    }
-
     pub(crate) fn heal(&mut self) -> Result<(), String> {
         self.tell("everything is healed");
         self.healed = true;
         self.weather.clear_up();
-        for (a, b) in self.cut.clone() {
-            self.mend(a, b);
-        }
+        self.mend_all();
         for id in self.ids() {
             let broker = self.broker(id);
             broker.paused_until = Millis(0);

@@ -1,16 +1,18 @@
 //! Executors, their disks, the connections between them, and time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use broker::{Clock, Executor, Input, Output, Request, RequestId, Response};
-use bytes::Bytes;
+use broker::{Clock, Executor, Input, Output, RequestId};
 use cluster::{Bug, Millis, TICK};
 use disk::SimDisk;
-use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
+use record::{BrokerId, Timestamp};
 
+use crate::clients::{Clients, Sent};
+use crate::connections::Network;
 use crate::copies::Watched;
 use crate::oracle::Oracle;
-use crate::producers::{Acknowledged, Producer};
+use crate::producers::{Attempt, Producer};
+use crate::promises::Promises;
 use crate::random::Random;
 use crate::run::Summary;
 use crate::schedule::Schedule;
@@ -24,10 +26,7 @@ pub(crate) const REST: u64 = 12_000;
 pub(crate) const LAST_PRODUCE: u64 = 4_000;
 
 /// The calendar at the start of a run.
-const EPOCH: i64 = 1_700_000_000_000;
-
-/// How long a client waits for an answer.
-const PATIENCE: u64 = 3_000;
+pub(crate) const EPOCH: i64 = 1_700_000_000_000;
 
 pub(crate) struct World {
     pub(crate) random: Random,
@@ -37,22 +36,15 @@ pub(crate) struct World {
     pub(crate) story: Story,
     pub(crate) oracle: Oracle,
     pub(crate) brokers: BTreeMap<BrokerId, Broker>,
-    /// Pairs that can't reach each other, the lower id first.
-    pub(crate) cut: BTreeSet<(BrokerId, BrokerId)>,
-    pub(crate) connections: BTreeMap<(BrokerId, BrokerId), Connection>,
+    pub(crate) network: Network,
+    pub(crate) promises: Promises,
+    pub(crate) clients: Clients,
     pub(crate) starts: u64,
     pub(crate) boots: u64,
     pub(crate) crashes: u64,
     pub(crate) clean_stops: u64,
     pub(crate) power_losses: u64,
     pub(crate) healed: bool,
-    /// Producers write no new records any more.
-    pub(crate) winding_up: bool,
-    requests: BTreeMap<RequestId, Waiting>,
-    last_request: u64,
-    pub(crate) producers: Vec<Producer>,
-    /// What was acknowledged since the power last failed.
-    pub(crate) acknowledged: BTreeMap<(TopicId, PartitionIndex), Vec<Acknowledged>>,
 }
 
 pub(crate) struct Broker {
@@ -65,40 +57,12 @@ pub(crate) struct Broker {
     /// waits, and what its node believes is not yet promised to anybody.
     pub(crate) full: bool,
     pub(crate) room: bool,
+    /// Clients' requests on their way.
+    pub(crate) inbox: VecDeque<Sent>,
     pub(crate) watched: Watched,
 }
 
-/// One direction of a connection keeps its order.
-#[derive(Default)]
-pub(crate) struct Connection {
-    pub(crate) number: u64,
-    pub(crate) travelling: BTreeMap<BrokerId, VecDeque<Bytes>>,
-}
-
-struct Waiting {
-    at: BrokerId,
-    purpose: Purpose,
-}
-
-/// What a client's request is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Create(String),
-    Delete(String),
-    /// A producer wants an id.
-    Init(usize),
-    /// A producer's batch.
-    Produce(usize),
-    /// A consumer's Fetch, and how often the power had failed when it was made.
-    Consume {
-        index: usize,
-        from: i64,
-        losses: u64,
-    },
-    /// A consumer asks for the latest offset.
-    Latest(usize),
-}
-
+/// What happens at some time.
 pub(crate) enum Happening {
     Tick(BrokerId, u64),
     Arrive {
@@ -116,6 +80,9 @@ pub(crate) enum Happening {
         start: u64,
         peer: BrokerId,
     },
+    /// A client's request comes to a process.
+    Request(BrokerId, u64),
+    /// A client waits no longer.
     Impatient(RequestId),
     Fault,
     Start(BrokerId),
@@ -124,14 +91,11 @@ pub(crate) enum Happening {
     Room(BrokerId),
     Client,
     Produce(usize),
+    Late(Attempt),
     Consume(usize),
     Heal,
     WindUp,
     End,
-}
-
-pub(crate) fn pair(a: BrokerId, b: BrokerId) -> (BrokerId, BrokerId) {
-    (a.min(b), a.max(b))
 }
 
 impl World {
@@ -145,6 +109,7 @@ impl World {
             disk: SimDisk::new(),
             full: false,
             room: true,
+            inbox: VecDeque::new(),
             watched: Watched::default(),
         };
         Self {
@@ -155,19 +120,15 @@ impl World {
             oracle: Oracle::default(),
             brokers: (1..=weather.brokers).map(|id| (BrokerId(id), broker())).collect(),
             weather,
-            cut: BTreeSet::new(),
-            connections: BTreeMap::new(),
+            network: Network::default(),
+            promises: Promises::default(),
+            clients: Clients::default(),
             starts: 0,
             boots: 1,
             crashes: 0,
             clean_stops: 0,
             power_losses: 0,
             healed: false,
-            winding_up: false,
-            requests: BTreeMap::new(),
-            last_request: 0,
-            producers: Vec::new(),
-            acknowledged: BTreeMap::new(),
         }
     }
 
@@ -180,7 +141,7 @@ impl World {
             power_losses: self.power_losses,
             topics: self.oracle.topics(),
             led: self.oracle.led(),
-            records: self.acknowledged.values().map(Vec::len).sum(),
+            records: self.clients.producers.iter().map(Producer::told).sum(),
         }
     }
 
@@ -211,7 +172,7 @@ impl World {
             Happening::Tick(id, start) => self.tick(id, start),
             Happening::Arrive { from, to, connection } => self.arrive(from, to, connection),
             Happening::Connected { at, start, peer } => {
-                if self.is_start(at, start) && !self.cut.contains(&pair(at, peer)) {
+                if self.is_start(at, start) && !self.network.is_cut(at, peer) {
                     self.input(at, Input::PeerConnected(peer))?;
                 }
                 Ok(())
@@ -220,33 +181,30 @@ impl World {
                 true => self.input(at, Input::PeerLost(peer)),
                 false => Ok(()),
             },
-            Happening::Impatient(request) => match self.requests.remove(&request) {
-                Some(waiting) => self.unanswered(waiting),
-                None => Ok(()),
-            },
+            Happening::Request(id, start) => self.deliver(id, start),
             Happening::Fault => self.fault(),
             Happening::Start(id) => self.start(id),
             Happening::Close(id, start) => self.close(id, start),
-            Happening::Mend(a, b) => {
-                self.mend(a, b);
+            Happening::Heal => self.heal(),
+            simple => {
+                self.simply(simple);
                 Ok(())
             }
-            Happening::Room(id) => {
-                self.tell(format!("{id} has room on its disk again"));
-                let broker = self.broker(id);
-                broker.disk.set_capacity(None);
-                broker.room = true;
-                Ok(())
-            }
+        }
+    }
+
+    /// What can't break a promise.
+    fn simply(&mut self, happening: Happening) {
+        match happening {
+            Happening::Impatient(request) => self.unanswered(request),
+            Happening::Mend(a, b) => self.mend(a, b),
+            Happening::Room(id) => self.make_room(id),
             Happening::Client => self.client(),
             Happening::Produce(producer) => self.produce(producer),
+            Happening::Late(attempt) => self.late(attempt),
             Happening::Consume(consumer) => self.consume(consumer),
-            Happening::Heal => self.heal(),
-            Happening::WindUp => {
-                self.winding_up = true;
-                Ok(())
-            }
-            Happening::End => Ok(()),
+            Happening::WindUp => self.clients.winding_up = true,
+            _ => {}
         }
     }
 
@@ -332,13 +290,16 @@ impl World {
         if metadata.applied != before && !broker.full {
             self.oracle.applied(id, before, metadata)?;
         }
+        let news = self.promises.follow(executor.metadata());
+        self.look_again(&news.recovered);
+        self.forget(&news.lost);
         self.watch(id, is_calm)?;
         for output in outputs {
             match output {
                 Output::PeerFrame { to, frame } => self.send(id, to, frame),
                 Output::Respond { request, body } => self.responded(id, request, body)?,
-                Output::NoResponse { .. } => return Err(format!("broker {id} answered nothing")),
-                Output::Hangup { .. } => return Err(format!("broker {id} closed a connection")),
+                Output::NoResponse { request } => self.done_in_silence(id, request, true)?,
+                Output::Hangup { request } => self.done_in_silence(id, request, false)?,
                 Output::Stop(error) => {
                     self.tell(format!("{id} stops: {error}"));
                     self.crash(id);
@@ -347,50 +308,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    fn responded(&mut self, id: BrokerId, request: RequestId, body: Response) -> Result<(), String> {
-        let Some(waiting) = self.requests.remove(&request) else {
-            return Ok(());
-        };
-        if waiting.at != id {
-            return Err(format!("broker {id} answers a request to broker {}", waiting.at));
-        }
-        self.answered(waiting.purpose, body)
-    }
-
-    fn unanswered(&mut self, waiting: Waiting) -> Result<(), String> {
-        match waiting.purpose {
-            Purpose::Init(producer) | Purpose::Produce(producer) => self.retry(producer),
-            Purpose::Delete(name) => self.oracle.may_have_deleted(&name),
-            Purpose::Create(_) | Purpose::Consume { .. } | Purpose::Latest(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Sends a client's request to a broker.
-    pub(crate) fn request(
-        &mut self,
-        at: BrokerId,
-        version: i16,
-        body: Request,
-        purpose: Purpose,
-    ) -> Result<(), String> {
-        self.last_request += 1;
-        let request = RequestId {
-            connection: self.last_request,
-            serial: 0,
-        };
-        self.requests.insert(request, Waiting { at, purpose });
-        self.schedule.after(PATIENCE, Happening::Impatient(request));
-        self.input(
-            at,
-            Input::Client {
-                request,
-                version,
-                body,
-            },
-        )
     }
 
     pub(crate) fn tell(&mut self, line: impl AsRef<str>) {

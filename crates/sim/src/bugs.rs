@@ -1,0 +1,47 @@
+//! The mistakes that can be made on purpose.
+
+use cluster::Bug;
+
+use crate::run;
+
+/// The mistakes by their names, and within how many seeds each is found. CI tries those with [`FEW`].
+pub(crate) const BUGS: [(&str, Bug, u64); 17] = [
+    ("apply-uncommitted", Bug::ApplyUncommitted, 5),
+    ("reuse-producer-ids", Bug::ReuseProducerIds, 5),
+    ("answer-before-commit", Bug::AnswerBeforeCommit, 20),
+    ("keep-leader-epoch", Bug::KeepLeaderEpoch, 5),
+    ("delete-by-name", Bug::DeleteByName, 500),
+    ("stale-isr", Bug::StaleIsr, 200),
+    ("elect-anyone", Bug::ElectAnyone, 10),
+    ("commit-alone", Bug::CommitAlone, 5),
+    ("commit-below-minimum", Bug::CommitBelowMinimum, 50),
+    ("ignore-proposed", Bug::IgnoreProposed, 20),
+    ("trust-own-log", Bug::TrustOwnLog, 20),
+    ("join-early", Bug::JoinEarly, 100),
+    ("skip-truncation", Bug::SkipTruncation, 5),
+    ("acknowledge-early", Bug::AcknowledgeEarly, 5),
+    ("answer-when-deposed", Bug::AnswerWhenDeposed, 20),
+    ("forget-producers", Bug::ForgetProducers, 10),
+    ("read-uncommitted", Bug::ReadUncommitted, 5),
+];
+
+/// So many seeds are quickly tried.
+#[cfg(test)]
+pub(crate) const FEW: u64 = 5;
+
+/// The mistake of a name.
+pub(crate) fn named(name: &str) -> Option<Bug> {
+    let known = BUGS.iter().find(|(known, ..)| *known == name);
+    known.map(|(_, bug, _)| *bug)
+}
+
+/// The name of a mistake.
+pub(crate) fn name_of(bug: Bug) -> &'static str {
+    let known = BUGS.iter().find(|(_, known, _)| *known == bug);
+    known.map_or("?", |(name, ..)| name)
+}
+
+/// The first seed that shows a mistake, and how; `None` where none of those within which it is to be found does.
+pub(crate) fn found(bug: Bug, within: u64) -> Option<(u64, String)> {
+    (0..within).find_map(|seed| Some((seed, run(seed, Some(bug)).err()?.reason)))
+}

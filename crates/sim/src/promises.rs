@@ -1,0 +1,199 @@
+//! What was promised of a partition.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use cluster::{Metadata, Partition};
+use record::{Batch, BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, TopicId};
+
+/// A partition.
+pub(crate) type Key = (TopicId, PartitionIndex);
+
+/// What was promised of all partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Promises {
+    partitions: BTreeMap<Key, Promised>,
+    /// The newest metadata that anybody has applied.
+    metadata: Metadata,
+}
+
+/// What was promised of one partition: what was committed, and whether it may have been lost since.
+///
+/// A copy is *damaged* from the moment that its disk lost what was written, until its broker was seen outside
+/// the ISR with a new registration: whoever enters an ISR has everything. Where the ISR consists of damaged
+/// copies alone everything promised before is void.
+#[derive(Debug, Default)]
+pub(crate) struct Promised {
+    /// Batches below a high watermark by their base offset. Somebody said that they are committed.
+    committed: BTreeMap<i64, Committed>,
+    /// Records below may be gone, as clients wanted.
+    pub(crate) deleted_up_to: i64,
+    /// Damaged copies, and the registration of their brokers at that time.
+    damaged: BTreeMap<BrokerId, BrokerEpoch>,
+    /// How often everything was void.
+    pub(crate) losses: u64,
+    /// Everything is void since this leader epoch, and not all replicas are in sync again.
+    recovering: Option<LeaderEpoch>,
+}
+
+/// What newer metadata brings about.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Everything that was promised of these partitions is void.
+    pub(crate) lost: Vec<Key>,
+    /// It was, and what these partitions have now stays.
+    pub(crate) recovered: Vec<Key>,
+}
+
+/// A batch that was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Committed {
+    end: i64,
+    epoch: LeaderEpoch,
+    crc: u32,
+}
+
+impl Promises {
+    pub(crate) fn of(&mut self, key: Key) -> &mut Promised {
+        self.partitions.entry(key).or_default()
+    }
+
+    /// A broker's disk has lost something. Gives the partitions of which everything is void by that.
+    pub(crate) fn damage(&mut self, id: BrokerId) -> Vec<Key> {
+        let registered = self.metadata.brokers.get(&id);
+        let epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
+        for key in keys(&self.metadata) {
+            self.of(key).damaged.insert(id, epoch);
+        }
+        self.lost()
+    }
+
+    /// Looks at metadata, for what is new.
+    pub(crate) fn follow(&mut self, metadata: &Metadata) -> News {
+        if metadata.applied <= self.metadata.applied {
+            return News::default();
+        }
+        self.metadata = metadata.clone();
+        let whole = keys(metadata).into_iter().filter(|key| {
+            let partition = metadata.partition(key.0, key.1);
+            partition.is_some_and(|partition| self.of(*key).follow(partition, metadata))
+        });
+        News {
+            recovered: whole.collect(),
+            lost: self.lost(),
+        }
+    }
+
+    /// Whether a broker's copy is damaged.
+    pub(crate) fn is_damaged(&self, key: Key, id: BrokerId) -> bool {
+        let promised = self.partitions.get(&key);
+        promised.is_some_and(|promised| promised.damaged.contains_key(&id))
+    }
+
+    /// Partitions whose ISR consists of damaged copies: from now on what was promised is void.
+    fn lost(&mut self) -> Vec<Key> {
+        let mut lost = Vec::new();
+        for key in keys(&self.metadata) {
+            let partition = self.metadata.partition(key.0, key.1);
+            let (Some(partition), Some(promised)) = (partition, self.partitions.get_mut(&key)) else {
+                continue;
+            };
+            let is_void = promised.recovering == Some(partition.leader_epoch);
+            if !is_void && partition.isr.iter().all(|id| promised.damaged.contains_key(id)) {
+                promised.recovering = Some(partition.leader_epoch);
+                promised.losses += 1;
+                promised.committed.clear();
+                lost.push(key);
+            }
+        }
+        lost
+    }
+}
+
+impl Promised {
+    /// Whether all replicas are in sync again, after a loss.
+    fn follow(&mut self, partition: &Partition, metadata: &Metadata) -> bool {
+        let brokers = &metadata.brokers;
+        let is_new = |id: &BrokerId, epoch: BrokerEpoch| brokers.get(id).is_some_and(|b| b.epoch > epoch);
+        let is_whole = partition.leader.is_some() && partition.isr.len() == partition.replicas.len();
+        let recovers = is_whole
+            && self
+                .recovering
+                .is_some_and(|epoch| partition.leader_epoch > epoch);
+        if recovers {
+            self.recovering = None;
+            self.committed.clear();
+            self.damaged.retain(|id, epoch| !is_new(id, *epoch));
+        }
+        self.damaged
+            .retain(|id, epoch| partition.isr.contains(id) || !is_new(id, *epoch));
+        recovers
+    }
+
+    /// Everything below is committed, as far as anybody has said.
+    pub(crate) fn committed_end(&self) -> i64 {
+        self.committed.last_key_value().map_or(0, |(_, batch)| batch.end)
+    }
+
+    /// The beginning of the batch that holds an offset.
+    pub(crate) fn boundary(&self, offset: i64) -> i64 {
+        let before = self.committed.range(..=offset).next_back();
+        before.map_or(0, |(base, _)| *base)
+    }
+
+    /// Whether nothing can be said of what is committed.
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.recovering.is_some()
+    }
+
+    /// Somebody holds these batches below its high watermark.
+    pub(crate) fn commit(&mut self, bytes: Bytes) -> Result<(), String> {
+        for batch in Batch::split(bytes) {
+            let batch = batch.map_err(|e| e.to_string())?;
+            let is_known = self
+                .committed
+                .first_key_value()
+                .is_some_and(|(first, _)| (*first..self.committed_end()).contains(&batch.base_offset().0));
+            match is_known {
+                true => self.holds(&batch)?,
+                false => {
+                    self.committed
+                        .insert(batch.base_offset().0, Committed::of(&batch));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a batch is committed, as it is here.
+    pub(crate) fn holds(&self, batch: &Batch) -> Result<(), String> {
+        let (base, here) = (batch.base_offset().0, Committed::of(batch));
+        match self.committed.get(&base) {
+            Some(known) if *known == here => Ok(()),
+            Some(known) => Err(format!("{known:?} was committed at {base}, here is {here:?}")),
+            None => Err(format!(
+                "{here:?} at {base} was never committed; what is ends at {}",
+                self.committed_end()
+            )),
+        }
+    }
+}
+
+impl Committed {
+    fn of(batch: &Batch) -> Self {
+        Self {
+            end: batch.next_offset().0,
+            epoch: batch.leader_epoch(),
+            crc: batch.header().crc,
+        }
+    }
+}
+
+fn keys(metadata: &Metadata) -> Vec<Key> {
+    let topics = metadata.topics.values();
+    let of = |topic: &cluster::Topic| {
+        let id = topic.id;
+        (0..topic.partitions.len() as i32).map(move |place| (id, PartitionIndex(place)))
+    };
+    topics.flat_map(of).collect()
+}
