@@ -9,6 +9,7 @@ use generator::{TopicTruth, Verdict};
 use jiff::Timestamp;
 use lake::{LakeError, Payload, Snapshot};
 
+use crate::in_topic::InTopic;
 use crate::overview::{LedgerTable, Sent, Table};
 
 /// The newest commit of the lake, as far as operators want to know it.
@@ -88,6 +89,9 @@ fn payload(application: &Payload) -> Result<(etl::Ledger, Standing), EtlError> {
     }
 }
 
+/// Events whose window has passed, in words.
+const LATE: &str = "late events";
+
 /// Both sides of one source table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -102,6 +106,8 @@ pub struct Account {
     /// Records in the topic that the generator doesn't know of, as far as somebody has counted them there:
     /// the ETL may have read some of them, and not yet all that was sent.
     pub others: u64,
+    /// What the topic holds; none while its brokers don't say.
+    pub in_topic: Option<InTopic>,
 }
 
 impl Account {
@@ -121,6 +127,7 @@ impl Account {
             read: ledger.table(table),
             sent: sent.get(topic).cloned().unwrap_or_default(),
             others: 0,
+            in_topic: None,
         };
         sources.iter().map(account).collect()
     }
@@ -150,35 +157,63 @@ impl Account {
             .max(self.read.read.saturating_sub(self.sent_at_most()))
     }
 
-    /// Why the two sides can't be compared where there is a surplus.
+    /// What follows where there is a surplus.
     #[must_use]
     pub fn surplus_note(&self) -> String {
         let Self { table, topic, .. } = self;
+        let so = match self.in_topic {
+            Some(_) => "compared with what was read only up to that many",
+            None => "compared with what was read only while the brokers run, who can tell how many they are",
+        };
         format!(
             "{table}: `{topic}` held {} records more than this generator sent: from other producers, or its counts \
-             were reset; so the two sides can't be compared",
+             were reset; so what was sent can be {so}",
             self.surplus()
         )
     }
 
-    /// Records that the ETL has not read.
+    /// Records that the ETL has not read, as far as numbers can tell.
     #[must_use]
     pub fn behind(&self) -> u64 {
-        self.sent.counts.records().saturating_sub(self.read.read)
+        let unread = || self.sent.counts.records().saturating_sub(self.read.read);
+        self.in_topic.map_or_else(unread, |topic| topic.left)
+    }
+
+    /// Records that brokers acknowledged, that the ETL has not read, and that it never will: the topic does not
+    /// hold them.
+    fn lost(&self) -> u64 {
+        let lost = |topic: InTopic| topic.acknowledged.saturating_sub(self.read.read + topic.left);
+        self.in_topic.map_or(0, lost)
     }
 
     /// What cannot be true of both sides, even while events are on their way.
     #[must_use]
     pub fn contradictions(&self) -> Vec<String> {
-        if self.surplus() > 0 {
-            return Vec::new();
+        let mut wrong = Vec::new();
+        if self.lost() > 0 {
+            let Self { table, topic, .. } = self;
+            wrong.push(format!(
+                "{table}: {} records were acknowledged, but `{topic}` does not hold them and they were not read",
+                self.lost()
+            ));
         }
+        let has_others = self.surplus() > 0;
+        let unknown = match self.in_topic {
+            Some(topic) => topic.unknown().max(self.sent.open),
+            // They may be any number.
+            None if has_others => return wrong,
+            None => self.sent.open,
+        };
         let any = self.sent.counts.expected(Verdict::Any);
         // What a partition that came back from idleness made late would have been something else.
-        let unsure = self.sent.open + any + self.read.late_after_idle;
-        let must_agree = self.is_settled() && any == 0 && self.read.late_after_idle == 0;
-        let mut wrong = Vec::new();
+        let unsure = unknown + any + self.read.late_after_idle;
+        let is_read = self.in_topic.is_none_or(|topic| topic.left == 0) && !has_others;
+        let must_agree = is_read && self.is_settled() && any == 0 && self.read.late_after_idle == 0;
         for (what, read, sent) in self.pairs() {
+            // One event of others that is ahead of its time makes any number of events late.
+            if has_others && what == LATE {
+                continue;
+            }
             let too_much = read > sent + unsure;
             if too_much || (must_agree && read != sent) {
                 wrong.push(format!(
@@ -203,11 +238,7 @@ impl Account {
             ),
             ("duplicates", read.duplicates, expected(Verdict::Duplicate)),
             ("malformed records", read.malformed, expected(Verdict::Malformed)),
-            (
-                "late events",
-                read.late - read.late_after_idle,
-                expected(Verdict::Late),
-            ),
+            (LATE, read.late - read.late_after_idle, expected(Verdict::Late)),
             ("future events", read.future, expected(Verdict::Future)),
         ]
     }
@@ -237,7 +268,7 @@ mod tests {
     use etl::Counts;
     use generator::{Kind, TopicTruth};
 
-    use super::Account;
+    use super::{Account, InTopic};
 
     fn account(read: Counts, events: u64, duplicates: u64, open: u64) -> Account {
         let counts = [(Kind::Event, events), (Kind::Duplicate, duplicates)]
@@ -250,6 +281,7 @@ mod tests {
             read,
             sent,
             others: 0,
+            in_topic: None,
         }
     }
 
@@ -269,6 +301,40 @@ mod tests {
                 "iot: 2 duplicates were read, 1 were sent to `iot`"
             ]
         );
+    }
+
+    #[test]
+    fn what_was_acknowledged_and_can_not_be_read_any_more_is_wrong() {
+        let read = Counts {
+            read: 95,
+            written: 95,
+            ..Counts::default()
+        };
+        let topic = |written, left| InTopic {
+            acknowledged: 100,
+            written,
+            left,
+        };
+        let with = |in_topic, open| Account {
+            in_topic,
+            ..account(read, 100, 0, open)
+        };
+        // Nobody can tell while the brokers are away; the ETL may still read what is left.
+        assert_eq!(with(None, 0).contradictions(), Vec::<String>::new());
+        assert_eq!(
+            with(Some(topic(100, 5)), 0).contradictions(),
+            Vec::<String>::new()
+        );
+        assert_eq!(with(Some(topic(100, 5)), 0).behind(), 5);
+        let wrong = |lost| {
+            [format!(
+                "iot: {lost} records were acknowledged, but `iot` does not hold them and they were not read"
+            )]
+        };
+        assert_eq!(with(Some(topic(95, 0)), 0).contradictions(), wrong(5));
+        assert_eq!(with(Some(topic(97, 2)), 0).contradictions(), wrong(3));
+        // Retention may have been faster than the ETL; and others may be on their way.
+        assert_eq!(with(Some(topic(100, 0)), 7).contradictions(), wrong(5));
     }
 
     #[test]
@@ -334,6 +400,44 @@ mod tests {
             ..read
         };
         assert_eq!(account.contradictions(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_record_of_others_hides_no_more_than_itself() {
+        let read = Counts {
+            read: 101,
+            written: 90,
+            duplicates: 11,
+            ..Counts::default()
+        };
+        let in_topic = InTopic {
+            acknowledged: 100,
+            written: 101,
+            left: 0,
+        };
+        let with_topic = |read| Account {
+            others: 1,
+            in_topic: Some(in_topic),
+            ..account(read, 90, 10, 0)
+        };
+        assert_eq!(with_topic(read).contradictions(), Vec::<String>::new());
+        let read = Counts {
+            written: 89,
+            duplicates: 12,
+            ..read
+        };
+        assert_eq!(
+            with_topic(read).contradictions(),
+            ["iot: 12 duplicates were read, 10 were sent to `iot`"]
+        );
+        // It may have been ahead of its time, and the others late for that.
+        let read = Counts {
+            written: 51,
+            duplicates: 0,
+            late: 50,
+            ..read
+        };
+        assert_eq!(with_topic(read).contradictions(), Vec::<String>::new());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod account;
 mod collector;
 pub mod figures;
 mod history;
+mod in_topic;
 mod jobs;
 mod meter;
 mod overview;
@@ -18,6 +19,7 @@ mod view;
 
 pub use account::{Account, Newest, NewestError};
 pub use collector::{Collector, Options, look_once};
+pub use in_topic::InTopic;
 pub use jobs::{Derived, Job, Jobs, Query, Told};
 pub use overview::{
     Broker, Cluster, Etl, Generator, Happening, Health, Lake, Ledger, LedgerTable, Level, Overview, Part,

@@ -94,7 +94,7 @@ Examples:
   minicluster ledger -o json | jq .balanced
 
 Records of other producers in the same topics are named and are no failure: what the ETL did with them is
-accounted for all the same, only the comparison with the generator is not possible then.")]
+accounted for all the same, and the comparison with the generator allows for that many.")]
     Ledger(ledger::Options),
     /// What could stand in the way: ports, limits, disks, clock, addresses; what to do about it
     Doctor(doctor::Options),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use generator::{Progress, TopicTruth, Verdict};
 use jiff::Timestamp;
+use record::PartitionIndex;
 use run::{Service as Name, ServiceState};
 
 use super::Options;
@@ -45,10 +46,24 @@ pub(super) struct Known {
     generator: Part<Progress>,
     /// First and next offset of every partition, also of those whose leader is silent now.
     offsets: BTreeMap<TopicPartition, (i64, i64)>,
+    /// By topic: what the brokers said that it holds.
+    held: BTreeMap<String, Held>,
+    /// By topic: what was acknowledged to the generator, as was known when the last look at the brokers ended:
+    /// so the next one comes after it.
+    acknowledged: Option<BTreeMap<String, u64>>,
     meters: HashMap<Metered, Meter>,
     /// Processor time of each process at the last look, and cores since the look before.
     cpu: BTreeMap<Name, (u32, Timestamp, Duration, Option<f64>)>,
     history: History,
+}
+
+/// What all leaders of a topic said in one look.
+#[derive(Debug)]
+struct Held {
+    /// Records that had been acknowledged to the generator before.
+    acknowledged: u64,
+    /// The next offset of each partition.
+    ends: Vec<(PartitionIndex, i64)>,
 }
 
 /// What is counted and only grows.
@@ -75,6 +90,8 @@ impl Known {
             etl: Part::default(),
             generator: Part::default(),
             offsets: BTreeMap::new(),
+            held: BTreeMap::new(),
+            acknowledged: None,
             meters: HashMap::new(),
             cpu: BTreeMap::new(),
             history: History::default(),
@@ -93,7 +110,15 @@ impl Known {
             Look::Brokers(seen) => {
                 if let Ok(brokers) = &seen {
                     self.measure_brokers(brokers, now);
+                    self.hold(brokers);
                 }
+                let known = |sent: &BTreeMap<String, TopicTruth>| {
+                    let records = sent
+                        .iter()
+                        .map(|(topic, truth)| (topic.clone(), truth.counts.records()));
+                    records.collect()
+                };
+                self.acknowledged = self.sent.value().map(known);
                 self.brokers.take(seen, now);
             }
             Look::Stored(Ok(seen)) => {
@@ -164,6 +189,32 @@ impl Known {
             Metered::Partition(partition) => there(partition),
             _ => true,
         });
+    }
+
+    /// Keeps what topics hold whose leaders have all answered.
+    fn hold(&mut self, seen: &BrokersSeen) {
+        let Some(acknowledged) = &self.acknowledged else {
+            return;
+        };
+        for topic in &seen.metadata.topics {
+            let end = |index: PartitionIndex| {
+                let (_, end) = seen.offsets.get(&(topic.name.to_string(), index.0))?;
+                Some((index, *end))
+            };
+            let ends: Option<Vec<_>> = topic
+                .partitions
+                .iter()
+                .map(|partition| end(partition.index))
+                .collect();
+            if let Some(ends) = ends {
+                let held = Held {
+                    acknowledged: acknowledged.get(&*topic.name).copied().unwrap_or_default(),
+                    ends,
+                };
+                self.held.insert(topic.name.to_string(), held);
+            }
+        }
+        self.held.retain(|topic, _| seen.metadata.topic(topic).is_some());
     }
 
     fn measure_newest(&mut self, newest: &Newest) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use client::{Isolation, OffsetSpec};
+use client::{ClientError, Isolation, OffsetSpec};
 use config::Settings;
-use console::{Account, Newest};
+use console::{Account, InTopic, Newest};
 use generator::{Truth, Verdict};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -35,17 +35,17 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    let contradict = |accounts: &[Account]| accounts.iter().any(|one| !one.contradictions().is_empty());
-    let were_counted = !contradict(&accounts) || count_others(settings, &mut accounts).await?;
+    let is_plain = |one: &Account| one.is_settled() && one.contradictions().is_empty();
+    let is_known =
+        accounts.iter().all(is_plain) || look_into_topics(settings, &newest, &mut accounts).await?;
     let mut wrong = newest.ledger.imbalances();
     wrong.extend(accounts.iter().flat_map(Account::contradictions));
-    let behind: u64 = accounts.iter().map(Account::behind).sum();
     match options.output {
         Format::Table => show(&newest, &accounts),
         Format::Json => output::json(&to_json(&newest, &accounts, &wrong)),
     }
     if !wrong.is_empty() {
-        let hint = match were_counted {
+        let hint = match is_known {
             true => "",
             false => {
                 "\nIf other programs write to these topics: ask again while the brokers run, who can tell."
@@ -59,16 +59,27 @@ pub(crate) async fn run(settings: &Settings, options: &Options) -> Outcome {
     for account in accounts.iter().filter(|account| account.surplus() > 0) {
         output::progress(&account.surplus_note());
     }
-    let note = match (accounts.iter().all(Account::is_settled), behind) {
-        (true, _) => "balanced: every event that was sent is accounted for".to_owned(),
-        _ if accounts.iter().all(Account::has_arrived) => {
+    output::progress(&verdict(&accounts, is_known));
+    Ok(())
+}
+
+/// What accounts say that contradict each other in nothing.
+fn verdict(accounts: &[Account], is_known: bool) -> String {
+    if accounts.iter().all(Account::is_settled) {
+        return "balanced: every event that was sent is accounted for".to_owned();
+    }
+    let behind: u64 = accounts.iter().map(Account::behind).sum();
+    match (behind, is_known) {
+        (0, _) if accounts.iter().all(Account::has_arrived) => {
             "balanced: every record that was read is accounted for".to_owned()
         }
-        (false, 0) => "balanced so far; events are on their way".to_owned(),
-        (false, behind) => format!("balanced so far; the ETL still has to read {behind} records"),
-    };
-    output::progress(&note);
-    Ok(())
+        (0, _) => "balanced so far; events are on their way".to_owned(),
+        (behind, true) => format!("balanced so far; the ETL still has to read {behind} records"),
+        (behind, false) => format!(
+            "balanced so far; the ETL has not read {behind} records, and whether the topics hold them only running \
+             brokers can tell"
+        ),
+    }
 }
 
 fn read(settings: &Settings) -> Outcome<(Newest, Vec<Account>)> {
@@ -87,31 +98,44 @@ fn read(settings: &Settings) -> Outcome<(Newest, Vec<Account>)> {
     Ok((newest, accounts))
 }
 
-/// Counts the records that the generator doesn't know of, as far as the brokers answer. What others wrote
-/// contradicts nothing, but looks as if it did while the ETL is behind. Whether the brokers answered.
-async fn count_others(settings: &Settings, accounts: &mut [Account]) -> Outcome<bool> {
+/// Asks the brokers what the topics hold, as far as they answer: what others wrote contradicts nothing, but
+/// looks as if it did while the ETL is behind; and what a topic has lost, the ETL will never read. Whether
+/// all was answered.
+async fn look_into_topics(settings: &Settings, newest: &Newest, accounts: &mut [Account]) -> Outcome<bool> {
     let Ok(client) = topics::connect(settings).await else {
         return Ok(false);
     };
-    let metadata = client.metadata(None).await?;
+    let Ok(metadata) = client.metadata(None).await else {
+        return Ok(false);
+    };
+    let mut all = true;
     for account in accounts {
         let Some(topic) = metadata.topic(&account.topic) else {
+            all = false;
             continue;
         };
         let partitions = topic.partitions.iter().map(|partition| partition.index);
         let asked: Vec<_> = partitions
             .map(|index| (&*topic.name, index, OffsetSpec::Latest))
             .collect();
-        let mut written = 0;
-        for listed in client.list_offsets(&asked, Isolation::ReadUncommitted).await {
-            written += u64::try_from(listed?.offset.0).unwrap_or_default();
-        }
+        let listed = client.list_offsets(&asked, Isolation::ReadUncommitted).await;
+        let ends = asked.iter().zip(listed);
+        let ends: Result<Vec<_>, _> = ends
+            .map(|((_, index, _), listed)| Ok::<_, ClientError>((*index, listed?.offset.0)))
+            .collect();
+        let Ok(ends) = ends else {
+            all = false;
+            continue;
+        };
+        let standing = newest.standing.tables.get(&account.table);
+        let in_topic = InTopic::of(account.sent.counts.records(), ends, standing);
+        account.in_topic = Some(in_topic);
         // Looked at after the topic: what the generator wrote into it is known by now.
         let truth = Truth::read(&settings.folders.generator())?;
         account.sent = truth.topics.get(&account.topic).cloned().unwrap_or_default();
-        account.others = written.saturating_sub(account.sent_at_most());
+        account.others = in_topic.written.saturating_sub(account.sent_at_most());
     }
-    Ok(true)
+    Ok(all)
 }
 
 fn show(newest: &Newest, accounts: &[Account]) {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Known, Metered};
 use crate::account::{Account, Newest};
+use crate::in_topic::InTopic;
 use crate::overview::{Lake, Ledger, Part, Table, Windows};
 
 impl Known {
@@ -44,7 +45,13 @@ impl Known {
                 ..Part::default()
             };
         };
-        let accounts = Account::all(&self.options.sources, &newest.ledger, sent);
+        let mut accounts = Account::all(&self.options.sources, &newest.ledger, sent);
+        for account in &mut accounts {
+            let standing = newest.standing.tables.get(&account.table);
+            let held = self.held.get(&account.topic);
+            account.in_topic =
+                held.map(|held| InTopic::of(held.acknowledged, held.ends.iter().copied(), standing));
+        }
         let mut wrong = newest.ledger.imbalances();
         wrong.extend(accounts.iter().flat_map(Account::contradictions));
         let windows = newest.ledger.windows.iter().map(|(table, windows)| Windows {

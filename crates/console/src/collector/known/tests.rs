@@ -345,6 +345,37 @@ fn a_ledger_that_does_not_balance_is_no_good_health() {
 }
 
 #[test]
+fn records_that_a_topic_has_lost_are_found_once_it_cannot_hold_them() {
+    let mut known = known();
+    known.take(all_running(), at(0));
+    // 180 were acknowledged before the brokers were asked again, who have 175: 150 were read, 25 are left.
+    known.take(stored(0, 75, 180), at(0));
+    known.take(brokers([Some(90), Some(85)]), at(0));
+    assert!(known.view(at(0)).overview.health.is_ok());
+    known.take(brokers([Some(90), Some(85)]), at(1));
+    let health = known.view(at(1)).overview.health;
+    assert_eq!(health.level, Level::Degraded);
+    assert_eq!(
+        health.reasons,
+        [
+            "the ledger does not balance: iot: 5 records were acknowledged, but `iot` does not hold them and they \
+             were not read"
+        ]
+    );
+    // Also when all that is there was read.
+    known.take(stored(2, 87, 180), at(2));
+    assert_eq!(known.view(at(2)).overview.health.level, Level::Degraded);
+    // What was written while the brokers answered is missed by nobody.
+    let mut known = self::known();
+    known.take(all_running(), at(0));
+    known.take(stored(0, 75, 170), at(0));
+    known.take(brokers([Some(90), Some(85)]), at(0));
+    known.take(stored(1, 75, 180), at(1));
+    known.take(brokers([Some(90), Some(85)]), at(1));
+    assert!(known.view(at(1)).overview.health.is_ok());
+}
+
+#[test]
 fn a_paused_etl_shows_its_last_state_as_old() {
     let mut known = known();
     known.take(all_running(), at(0));
