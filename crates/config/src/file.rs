@@ -40,6 +40,28 @@ pub(crate) fn parse(text: &str, path: &Path) -> Layer {
     reader.layer
 }
 
+fn nodes(text: &str) -> Result<Spanned<Node>, serde_saphyr::Error> {
+    // Keys that stand twice are found by the reader, where both places are known.
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+    };
+    serde_saphyr::from_str_with_options(text, options)
+}
+
+/// Whether a text without quotes around it is read as that text, as a name and as a value.
+pub(crate) fn means_itself(text: &str) -> bool {
+    let is_same =
+        |name: &str, value: &Node| name == text && matches!(value, Node::Text(value) if value == text);
+    match nodes(&format!("{text}: {text}  # end")).map(|root| root.value) {
+        Ok(Node::Section(items)) => match items.as_slice() {
+            [(name, node)] => is_same(&name.value, &node.value),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 struct Reader<'a> {
     text: &'a str,
     path: &'a Path,
@@ -52,12 +74,7 @@ impl Reader<'_> {
         if self.text.lines().all(blank) {
             return;
         }
-        // Keys that stand twice are found here, where both places are known.
-        let options = serde_saphyr::options! {
-            duplicate_keys: DuplicateKeyPolicy::PassThrough,
-            non_finite_float_policy: NonFiniteFloatPolicy::AsString,
-        };
-        match serde_saphyr::from_str_with_options::<Spanned<Node>>(self.text, options) {
+        match nodes(self.text) {
             Ok(root) => match &root.value {
                 Node::Nothing => {}
                 Node::Section(items) => self.section("", items),

@@ -34,6 +34,7 @@ mod machine;
 mod origin;
 mod raw;
 mod render;
+mod scalar;
 mod schema;
 mod settings;
 mod show;

@@ -1,28 +1,18 @@
 //! Settings in effect as the text of a `config.yml`.
 
-use crate::key::Key;
 use crate::kind::Kind;
 use crate::loaded::{Loaded, Value};
 use crate::origin::Origin;
+use crate::scalar;
 
-impl Key {
-    /// Whether the bare text of a value means the same in YAML.
-    fn is_bare(&self, text: &str) -> bool {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:,+".contains(c);
-        let number_or_word = matches!(
-            self.kind,
-            Kind::Whole { .. }
-                | Kind::Number { .. }
-                | Kind::Port
-                | Kind::Instant
-                | Kind::Span
-                | Kind::OneOf(_)
-                | Kind::Memory
-                | Kind::Address
-        );
-        let looks_like_more = text.parse::<f64>().is_ok() || matches!(text, "true" | "false" | "null");
-        let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/' || c == '.');
-        number_or_word || (begins_well && !looks_like_more && !text.ends_with(':') && text.chars().all(plain))
+impl Kind {
+    /// A value of this kind as it stands in YAML.
+    fn yaml(self, text: &str) -> String {
+        match self {
+            // Read as they are written, whatever YAML thinks of them.
+            Self::Whole { .. } | Self::Number { .. } | Self::Port => text.to_owned(),
+            _ => scalar::block(text),
+        }
     }
 }
 
@@ -47,8 +37,7 @@ impl Loaded {
             let indent = "  ".repeat(sections.len());
             open = sections;
             let line = match &value.text {
-                Some(text) if value.key.is_bare(text) => format!("{indent}{name}: {text}"),
-                Some(text) => format!("{indent}{name}: {}", quoted(text)),
+                Some(text) => format!("{indent}{name}: {}", value.key.kind.yaml(text)),
                 None => format!("{indent}# {name}: not set"),
             };
             lines.push((line, Some(value.origin)));
@@ -78,18 +67,4 @@ impl Loaded {
         }
         text
     }
-}
-
-/// A text in YAML's double quotes, whose escapes are those of JSON.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

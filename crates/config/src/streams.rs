@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::scalar;
+
 /// Where they stand.
 pub(crate) const PATH: &str = "generator.streams";
 
@@ -118,16 +120,16 @@ impl Stream {
             text.push_str(&line);
             text.push('\n');
         };
-        line(2, format!("{}:", self.name));
-        line(3, format!("topic: {}", self.topic));
+        line(2, format!("{}:", scalar::block(&self.name)));
+        line(3, format!("topic: {}", scalar::block(&self.topic)));
         line(3, format!("per_second: {}", self.per_second));
         line(3, format!("format: {}", self.format.name()));
         if let Some(key) = &self.key {
-            line(3, format!("key: {key}"));
+            line(3, format!("key: {}", scalar::block(key)));
         }
         line(3, "fields:".to_owned());
         for Field { name, kind } in &self.fields {
-            line(4, format!("{name}: {}", kind.yaml()));
+            line(4, format!("{}: {}", scalar::block(name), kind.yaml()));
         }
         text
     }
@@ -140,11 +142,11 @@ impl FieldKind {
             Self::Id {
                 count: Some(count),
                 prefix,
-            } => format!("{{kind: id, count: {count}, prefix: {prefix:?}}}"),
+            } => format!("{{kind: id, count: {count}, prefix: {}}}", scalar::quoted(prefix)),
             Self::Choice(words) => {
                 let words: Vec<String> = words
                     .iter()
-                    .map(|(word, weight)| format!("{word:?}: {weight}"))
+                    .map(|(word, weight)| format!("{}: {weight}", scalar::quoted(word)))
                     .collect();
                 format!("{{kind: choice, of: {{{}}}}}", words.join(", "))
             }
@@ -158,8 +160,11 @@ impl FieldKind {
                 let drift = drift.unwrap_or_default();
                 format!("{{kind: number, min: {min}, max: {max}, digits: {digits}{drift}}}")
             }
-            Self::Text { pattern } => format!("{{kind: text, pattern: '{}'}}", pattern.replace('\'', "''")),
-            Self::Reference { stream, field } => format!("{{kind: reference, to: {stream}.{field}}}"),
+            Self::Text { pattern } => format!("{{kind: text, pattern: {}}}", scalar::literal(pattern)),
+            Self::Reference { stream, field } => {
+                let to = format!("{stream}.{field}");
+                format!("{{kind: reference, to: {}}}", scalar::flow(&to))
+            }
             Self::Timestamp => "{kind: timestamp}".to_owned(),
         }
     }
