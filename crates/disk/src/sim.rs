@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Disk, Entry, File, Metadata, OpenMode};
@@ -63,6 +63,7 @@ struct Faults {
     max_write: Option<usize>,
     read_only: bool,
     lies_about_sync: Option<PathTest>,
+    broken: Option<PathTest>,
     network: Option<String>,
 }
 
@@ -168,6 +169,17 @@ impl SimDisk {
         self.world().faults.lies_about_sync = Some(Arc::new(of));
     }
 
+    /// Makes every change of the paths that pass the test fail, and every sync: as where a part of the device
+    /// is broken. What is there can be read.
+    pub fn break_paths(&self, of: impl Fn(&Path) -> bool + Send + Sync + 'static) {
+        self.world().faults.broken = Some(Arc::new(of));
+    }
+
+    /// Takes back [`SimDisk::break_paths`].
+    pub fn mend_paths(&self) {
+        self.world().faults.broken = None;
+    }
+
     /// Pretends to be a network file system.
     pub fn set_network_file_system(&self, kind: Option<&str>) {
         self.world().faults.network = kind.map(str::to_owned);
@@ -251,10 +263,21 @@ impl World {
             }
             return Err(io::Error::other(Stopped));
         }
+        if self.faults.broken.as_ref().is_some_and(|broken| broken(path)) {
+            return Err(io::ErrorKind::Other.into());
+        }
         match self.faults.errors.remove(&self.steps) {
             Some(kind) => Err(kind.into()),
             None => Ok(Verdict::Go),
         }
+    }
+
+    /// A name of a file for traces and faults; the file may have many names or none.
+    fn label(&self, inode: u64) -> PathBuf {
+        // Looking for it takes time.
+        let wanted = self.faults.broken.is_some() || self.images.is_some();
+        let path = if wanted { self.tree.path_of(inode) } else { None };
+        path.unwrap_or_else(|| format!("file {inode}").into())
     }
 
     /// How many of `wanted` bytes a write at `offset` may put into a file of length `len`.
@@ -402,11 +425,6 @@ impl Disk for SimDisk {
 }
 
 impl SimFile {
-    /// A name for traces; the file may have many names or none.
-    fn label(&self) -> String {
-        format!("file {}", self.inode)
-    }
-
     fn expect_writable(&self) -> io::Result<()> {
         if self.writable {
             Ok(())
@@ -427,12 +445,13 @@ impl File for SimFile {
         if world.faults.read_only {
             return Err(io::ErrorKind::ReadOnlyFilesystem.into());
         }
-        let verdict = world.begin_step("write to", Path::new(&self.label()))?;
+        let label = world.label(self.inode);
+        let verdict = world.begin_step("write to", &label)?;
         let room = world.room_for(buf.len(), offset, world.tree.len(self.inode))?;
         if world.images.is_some() && room > 1 {
             let mut torn = world.tree.clone();
             torn.write(self.inode, &buf[..room / 2], offset);
-            let within = format!("the second half of a write to {}", self.label());
+            let within = format!("the second half of a write to {}", label.display());
             let image = Image::new(&torn, world.steps, within);
             world.images.get_or_insert_default().push(image);
         }
@@ -454,16 +473,19 @@ impl File for SimFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.expect_writable()?;
-        let mut world = self.disk.step("set length of", Path::new(&self.label()))?;
+        let label = self.disk.running()?.label(self.inode);
+        let mut world = self.disk.step("set length of", &label)?;
         world.tree.set_len(self.inode, len);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let path = self.disk.running()?.tree.path_of(self.inode);
-        let lies = path.as_deref().is_some_and(|path| self.disk.lies_about(path));
-        let label = path.unwrap_or_else(|| self.label().into());
         let mut world = self.disk.running()?;
+        let lies = match world.faults.lies_about_sync.clone() {
+            Some(lies) => world.tree.path_of(self.inode).is_some_and(|path| lies(&path)),
+            None => false,
+        };
+        let label = world.label(self.inode);
         match world.begin_step("sync", &label) {
             Ok(Verdict::Go) if lies => Ok(()),
             Ok(Verdict::Go) => {

@@ -83,7 +83,8 @@ impl World {
             if let Some(before) = before.filter(|_| !is_another) {
                 self.is_ahead(id, &before, now)?;
             }
-            let seen = before.map_or(now.start, |before| before.high_watermark);
+            let seen = before.filter(|before| before.online);
+            let seen = seen.map_or(now.start, |before| before.high_watermark);
             let from = seen.max(now.start);
             if now.online && from < now.high_watermark {
                 self.is_same(id, key, from)?;
@@ -176,11 +177,14 @@ impl World {
     }
 
     /// Records that are acknowledged with acks=all are committed, on as many replicas as must be in sync. Those
-    /// that don't run may have them. `end`: behind the last of them.
+    /// that don't run, or haven't opened their files yet, may have them. `end`: behind the last of them.
     pub(crate) fn is_kept(&mut self, at: BrokerId, key: Key, end: i64) -> Result<(), String> {
+        let view = self.executor(at).and_then(|e| e.replica(key.0, key.1));
         let promised = self.promises.of(key);
         let committed = promised.committed_end();
-        if !promised.is_recovering() && committed < end {
+        // Where the files have failed since nothing can be read.
+        let is_seen = view.is_some_and(|view| view.online) && !promised.is_recovering();
+        if is_seen && committed < end {
             let name = self.name_of(key);
             return Err(format!(
                 "broker {at} acknowledges {name} up to {end}, what is committed ends at {committed}"
@@ -193,11 +197,8 @@ impl World {
             return Ok(());
         };
         let may_have = |id: &&BrokerId| {
-            let Some(executor) = self.executor(**id) else {
-                return true;
-            };
-            let view = executor.replica(key.0, key.1);
-            view.is_some_and(|view| view.end.0 >= end || !view.online)
+            let view = self.executor(**id).and_then(|e| e.replica(key.0, key.1));
+            view.is_none_or(|view| view.end.0 >= end || !view.online)
         };
         let copies = partition.replicas.iter().filter(may_have).count();
         match copies >= needed(metadata, key) {
@@ -284,7 +285,7 @@ fn no_name(topic: TopicId) -> String {
 }
 
 /// How many replicas must be in sync for acks=all.
-fn needed(metadata: &Metadata, key: Key) -> usize {
+pub(crate) fn needed(metadata: &Metadata, key: Key) -> usize {
     let Some(topic) = metadata.topics.get(&key.0) else {
         return 0;
     };

@@ -53,6 +53,7 @@ mod run;
 mod schedule;
 mod settings;
 mod story;
+mod survival;
 #[cfg(test)]
 mod tests;
 mod topics;

@@ -1,10 +1,10 @@
 //! How processes begin and end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use broker::{Executor, ExecutorOptions, Serving};
 use cluster::{Listener, Millis, Options};
-use disk::SimDisk;
+use disk::{Disk, Kind, SimDisk};
 use record::BrokerId;
 use uuid::Uuid;
 
@@ -13,9 +13,12 @@ use crate::promises::Key;
 use crate::random::Random;
 use crate::world::{Happening, World};
 
+/// A broker's folder on its disk.
+pub(crate) const FOLDER: &str = "/broker";
+
 impl World {
     pub(crate) fn start(&mut self, id: BrokerId) -> Result<(), String> {
-        if self.brokers[&id].executor.is_some() {
+        if self.brokers[&id].executor.is_some() || self.is_missing(id) {
             return Ok(());
         }
         self.starts += 1;
@@ -31,8 +34,8 @@ impl World {
         }];
         node.max_replication = i16::try_from(self.weather.clients.replicas).unwrap_or(1);
         node.bug = self.bug;
-        let folder = PathBuf::from("/broker");
-        let boot_id = format!("boot-{}", self.boots);
+        let folder = PathBuf::from(FOLDER);
+        let boot_id = format!("boot-{id}-{}", self.brokers[&id].boot);
         let options = ExecutorOptions {
             folder,
             node,
@@ -111,14 +114,16 @@ impl World {
         Ok(())
     }
 
-    /// The power fails: all processes are gone, and of what was not synced anything may be.
-    pub(crate) fn lose_power(&mut self) {
-        self.tell("the power fails");
+    /// The power fails: these processes are gone, and of what was not synced anything may be.
+    pub(crate) fn lose_power(&mut self, of: &[BrokerId]) {
+        self.tell(format!("the power fails for {of:?}"));
         self.power_losses += 1;
-        self.boots += 1;
-        for id in self.ids() {
-            self.damage(id);
+        for id in of {
+            self.damage(*id);
+        }
+        for id in of.iter().copied() {
             self.stop(id);
+            self.broker(id).boot += 1;
             let mut random = self.random.clone();
             let disk = self.brokers[&id]
                 .disk
@@ -128,6 +133,23 @@ impl World {
             let back = self.random.between(1, 1_000);
             self.schedule.after(back, Happening::Start(id));
         }
+    }
+
+    /// A broker's partitions are gone. Of one that doesn't vote everything is: a voter that forgets its vote is
+    /// none.
+    pub(crate) fn wipe(&mut self, id: BrokerId) -> Result<(), String> {
+        self.tell(format!("the disk of {id} is wiped"));
+        self.damage(id);
+        self.stop(id);
+        let disk = match id.0 <= self.weather.voters {
+            true => self.brokers[&id].disk.after_kill(),
+            false => SimDisk::new(),
+        };
+        remove_partitions(&disk).map_err(|e| format!("the disk of {id} can't be wiped: {e}"))?;
+        self.replace_disk(id, disk);
+        let back = self.random.between(1, 1_000);
+        self.schedule.after(back, Happening::Start(id));
+        Ok(())
     }
 
     /// A broker's disk has lost something.
@@ -172,4 +194,23 @@ impl World {
             }
         }
     }
+}
+
+/// Removes the folders of all partitions.
+fn remove_partitions(disk: &SimDisk) -> std::io::Result<()> {
+    let root = Path::new(FOLDER);
+    if !disk.exists(root)? {
+        return Ok(());
+    }
+    for entry in disk.read_dir(root)? {
+        let dir = root.join(&entry.name);
+        if entry.kind != Kind::Dir || entry.name.starts_with("__cluster_metadata") {
+            continue;
+        }
+        for file in disk.read_dir(&dir)? {
+            disk.remove_file(&dir.join(file.name))?;
+        }
+        disk.remove_dir(&dir)?;
+    }
+    disk.sync_dir(root)
 }

@@ -58,6 +58,10 @@ impl Promises {
         self.partitions.entry(key).or_default()
     }
 
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     /// A broker's disk has lost something. Gives the partitions of which everything is void by that.
     pub(crate) fn damage(&mut self, id: BrokerId) -> Vec<Key> {
         let registered = self.metadata.brokers.get(&id);

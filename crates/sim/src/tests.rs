@@ -3,11 +3,17 @@ use crate::{Summary, run, tell};
 
 #[test]
 fn promises_are_kept() {
-    for seed in 0..40 {
-        if let Err(failure) = run(seed, None) {
-            panic!("{failure}");
-        }
-    }
+    let kept = |seed| run(seed, None).unwrap_or_else(|failure| panic!("{failure}"));
+    let runs: Vec<Summary> = (0..40).map(kept).collect();
+    let at_least = |what: &str, least: u64, of: fn(&Summary) -> u64| {
+        let count: u64 = runs.iter().map(of).sum();
+        assert!(count >= least, "{count} {what}: {runs:?}");
+    };
+    at_least("crashes", 100, |run| run.crashes);
+    at_least("clean stops", 10, |run| run.clean_stops);
+    at_least("power losses", 5, |run| run.power_losses);
+    at_least("records", 2_000, |run| run.records);
+    at_least("leader epochs", 500, |run| run.led as u64);
 }
 
 #[test]
@@ -28,20 +34,4 @@ fn mistakes_are_found() {
             "{name} was not found in {within} seeds"
         );
     }
-}
-
-#[test]
-fn runs_are_about_something() {
-    let runs: Vec<Summary> = (100..115)
-        .map(|seed| run(seed, None).expect("promises are kept"))
-        .collect();
-    let at_least = |what: &str, least: u64, of: fn(&Summary) -> u64| {
-        let count: u64 = runs.iter().map(of).sum();
-        assert!(count >= least, "{count} {what}: {runs:?}");
-    };
-    at_least("crashes", 40, |run| run.crashes);
-    at_least("clean stops", 5, |run| run.clean_stops);
-    at_least("power losses", 2, |run| run.power_losses);
-    at_least("records", 500, |run| run.records);
-    at_least("leader epochs", 200, |run| run.led as u64);
 }

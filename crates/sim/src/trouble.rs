@@ -1,11 +1,14 @@
 //! What goes wrong, and how it ends.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
-use broker::Executor;
+use broker::{Executor, ReplicaView};
 use cluster::Millis;
 use record::BrokerId;
 
+use crate::processes::FOLDER;
+use crate::promises::Key;
 use crate::weather::Fault;
 use crate::world::{Happening, LAST_PRODUCE, REST, World};
 
@@ -42,7 +45,14 @@ impl World {
             }
             Fault::FullDisk => self.fill_disk(id),
             Fault::FailDisk => self.fail_disk(id),
-            Fault::PowerLoss => self.lose_power(),
+            Fault::BreakFiles => {
+                let time = self.random.between(50, self.weather.longest);
+                self.break_files(id);
+                self.schedule.after(time, Happening::MendFiles(id));
+            }
+            Fault::PowerLoss => self.lose_power(&self.ids()),
+            Fault::PowerLossOfOne => self.lose_power(&[id]),
+            Fault::Wipe => return self.wipe(id),
         }
         Ok(())
     }
@@ -108,6 +118,23 @@ impl World {
         disk.fail_step(disk.steps() + step, ErrorKind::Other);
     }
 
+    /// One of a broker's partitions can't be written any more. Gives which.
+    pub(crate) fn break_files(&mut self, id: BrokerId) -> Option<Key> {
+        let views: Vec<ReplicaView> = self.executor(id)?.replicas().collect();
+        let view = self.random.pick(&views)?;
+        let key = (view.topic_id, view.partition);
+        let name = self.name_of(key);
+        self.tell(format!("{id} can't write {name}"));
+        let broken = Path::new(FOLDER).join(name);
+        let of = move |path: &Path| path.starts_with(&broken);
+        self.brokers[&id].disk.break_paths(of);
+        Some(key)
+    }
+
+    pub(crate) fn mend_files(&mut self, id: BrokerId) {
+        self.brokers[&id].disk.mend_paths();
+    }
+
     pub(crate) fn heal(&mut self) -> Result<(), String> {
         self.tell("everything is healed");
         self.healed = true;
@@ -117,11 +144,23 @@ impl World {
             let broker = self.broker(id);
             broker.paused_until = Millis(0);
             broker.disk.set_capacity(None);
+            broker.disk.mend_paths();
             broker.room = true;
+        }
+        self.draw_lack();
+        for id in self.ids() {
             self.start(id)?;
         }
+        if self.lack.is_some() {
+            self.schedule.after(REST, Happening::Complete);
+        } else {
+            self.come_to_rest();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn come_to_rest(&mut self) {
         self.schedule.after(REST - LAST_PRODUCE, Happening::WindUp);
         self.schedule.after(REST, Happening::End);
-        Ok(())
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Weather {
     pub(crate) crash_within: u64,
     /// Longest pause or cut, in ms.
     pub(crate) longest: u64,
+    /// What the others must do without, for a while.
+    pub(crate) missing: Option<Missing>,
     pub(crate) clients: Clients,
 }
 
@@ -74,8 +76,23 @@ pub(crate) enum Fault {
     FullDisk,
     /// One operation on the disk fails.
     FailDisk,
+    /// Nothing of one partition can be written.
+    BreakFiles,
     /// The power fails for all.
     PowerLoss,
+    /// The power fails for one broker.
+    PowerLossOfOne,
+    /// A broker comes back without its partitions; one that doesn't vote, without anything.
+    Wipe,
+}
+
+/// What lasts for a while after all other trouble, and the others must do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// A broker is dead.
+    Broker,
+    /// A broker can't write one of its partitions.
+    Files,
 }
 
 /// What most runs have some of.
@@ -96,10 +113,11 @@ impl Weather {
         let brokers = random.pick(&[1, 2, 3, 3, 3, 3, 3, 3, 4, 5]).unwrap_or(3);
         let mut faults: Vec<Fault> = FAULTS.into_iter().filter(|_| random.chance(600)).collect();
         // Not both: a sync that failed leaves in doubt what no later sync can mend.
-        faults.push(match random.chance(400) {
-            true => Fault::PowerLoss,
-            false => Fault::FailDisk,
-        });
+        let of_disks: &[Fault] = match random.chance(400) {
+            true => &[Fault::PowerLoss, Fault::PowerLossOfOne, Fault::Wipe],
+            false => &[Fault::FailDisk, Fault::BreakFiles],
+        };
+        faults.extend(random.pick(of_disks));
         Self {
             brokers,
             voters: if brokers < 3 { 1 } else { 3 },
@@ -109,6 +127,9 @@ impl Weather {
             fault_every: random.between(300, 4_000),
             crash_within: sometimes(random, 600, 1, 60),
             longest: random.between(200, 9_000),
+            missing: random
+                .pick(&[None, None, Some(Missing::Broker), Some(Missing::Files)])
+                .flatten(),
             clients: Clients::draw(random, brokers),
         }
     }

@@ -17,6 +17,7 @@ use crate::random::Random;
 use crate::run::Summary;
 use crate::schedule::Schedule;
 use crate::story::Story;
+use crate::survival::Lack;
 use crate::weather::Weather;
 
 /// How long healed brokers may take to come to rest.
@@ -40,11 +41,12 @@ pub(crate) struct World {
     pub(crate) promises: Promises,
     pub(crate) clients: Clients,
     pub(crate) starts: u64,
-    pub(crate) boots: u64,
     pub(crate) crashes: u64,
     pub(crate) clean_stops: u64,
     pub(crate) power_losses: u64,
     pub(crate) healed: bool,
+    /// What the others must do without.
+    pub(crate) lack: Option<Lack>,
 }
 
 pub(crate) struct Broker {
@@ -53,6 +55,8 @@ pub(crate) struct Broker {
     pub(crate) start: u64,
     pub(crate) paused_until: Millis,
     pub(crate) disk: SimDisk,
+    /// Counts the times that its machine was switched on.
+    pub(crate) boot: u64,
     /// The disk is full, or was and the executor hasn't noticed that it isn't: what it wants to write
     /// waits, and what its node believes is not yet promised to anybody.
     pub(crate) full: bool,
@@ -88,12 +92,14 @@ pub(crate) enum Happening {
     Start(BrokerId),
     Close(BrokerId, u64),
     Mend(BrokerId, BrokerId),
+    MendFiles(BrokerId),
     Room(BrokerId),
     Client,
     Produce(usize),
     Late(Attempt),
     Consume(usize),
     Heal,
+    Complete,
     WindUp,
     End,
 }
@@ -107,6 +113,7 @@ impl World {
             start: 0,
             paused_until: Millis(0),
             disk: SimDisk::new(),
+            boot: 1,
             full: false,
             room: true,
             inbox: VecDeque::new(),
@@ -124,11 +131,11 @@ impl World {
             promises: Promises::default(),
             clients: Clients::default(),
             starts: 0,
-            boots: 1,
             crashes: 0,
             clean_stops: 0,
             power_losses: 0,
             healed: false,
+            lack: None,
         }
     }
 
@@ -186,6 +193,7 @@ impl World {
             Happening::Start(id) => self.start(id),
             Happening::Close(id, start) => self.close(id, start),
             Happening::Heal => self.heal(),
+            Happening::Complete => self.complete(),
             simple => {
                 self.simply(simple);
                 Ok(())
@@ -199,6 +207,7 @@ impl World {
             Happening::Impatient(request) => self.unanswered(request),
             Happening::Mend(a, b) => self.mend(a, b),
             Happening::Room(id) => self.make_room(id),
+            Happening::MendFiles(id) => self.mend_files(id),
             Happening::Client => self.client(),
             Happening::Produce(producer) => self.produce(producer),
             Happening::Late(attempt) => self.late(attempt),

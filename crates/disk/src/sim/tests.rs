@@ -311,10 +311,29 @@ fn images_are_kept_before_every_step_and_within_writes() {
     write_synced(&disk, "/a", b"xyz");
     let images = disk.take_images();
     let before: Vec<&str> = images.iter().map(super::Image::before).collect();
-    let within = "the second half of a write to file 2";
-    assert_eq!(before, ["create /a", "write to file 2", within, "sync /a"]);
+    let within = "the second half of a write to /a";
+    assert_eq!(before, ["create /a", "write to /a", within, "sync /a"]);
     assert_eq!(names(&images[0].after_kill(), "/"), [""; 0]);
     assert_eq!(images[2].after_kill().read(path("/a")).unwrap(), b"x");
     assert_eq!(images[3].after_kill().read(path("/a")).unwrap(), b"xyz");
     assert!(disk.take_images().is_empty());
+}
+
+#[test]
+fn broken_paths_can_be_read_only() {
+    let disk = SimDisk::new();
+    disk.create_dir(path("/d")).unwrap();
+    write(&disk, "/d/a", b"hello");
+    write(&disk, "/b", b"there");
+    disk.break_paths(|path| path.starts_with("/d"));
+    let file = disk.open(path("/d/a"), OpenMode::Write).unwrap();
+    file.write_all_at(b"other", 0).unwrap_err();
+    file.set_len(0).unwrap_err();
+    file.sync_data().unwrap_err();
+    disk.remove_file(path("/d/a")).unwrap_err();
+    assert_eq!(disk.read(path("/d/a")).unwrap(), b"hello");
+    write_synced(&disk, "/b", b"where");
+    disk.mend_paths();
+    write(&disk, "/d/a", b"other");
+    assert_eq!(disk.read(path("/d/a")).unwrap(), b"other");
 }
