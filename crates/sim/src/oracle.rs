@@ -1,7 +1,6 @@
 //! What must never happen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cluster::{Index, Metadata, Partition, Term};
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
@@ -10,8 +9,8 @@ use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, Top
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     leaders: BTreeMap<Term, BrokerId>,
-    /// Digest of the metadata after each entry.
-    committed: BTreeMap<Index, u64>,
+    /// The metadata after each entry.
+    committed: BTreeMap<Index, Metadata>,
     newest: Index,
     broker_epochs: BTreeMap<BrokerId, BrokerEpoch>,
     /// Who led an epoch: a broker's start, not just a broker.
@@ -66,12 +65,19 @@ impl Oracle {
                 "broker {id}: metadata went back from {before} to {index}"
             ));
         }
-        let digest = digest(metadata);
-        if *self.committed.entry(index).or_insert(digest) != digest {
+        // Who leads the quorum isn't committed: everybody has it by hearsay.
+        let mut committed = metadata.clone();
+        committed.controller = None;
+        if self
+            .committed
+            .get(&index)
+            .is_some_and(|known| *known != committed)
+        {
             return Err(format!(
                 "broker {id}: metadata after entry {index} differs from another broker's"
             ));
         }
+        self.committed.insert(index, committed);
         if index <= self.newest {
             return Ok(());
         }
@@ -240,12 +246,4 @@ impl Oracle {
         }
         Ok(())
     }
-}
-
-fn digest(metadata: &Metadata) -> u64 {
-    let mut committed = metadata.clone();
-    committed.controller = None;
-    let mut hasher = DefaultHasher::new();
-    format!("{committed:?}").hash(&mut hasher);
-    hasher.finish()
 }
