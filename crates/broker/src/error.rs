@@ -99,6 +99,18 @@ pub enum BrokerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A snapshot of the metadata can't be read.
+    #[error(
+        "the metadata snapshot {} is damaged: {reason}; the other brokers hold copies: stop this broker, move its \
+         folder away and start it again",
+        path.display()
+    )]
+    DamagedSnapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The metadata log can't be read or written.
     #[error("the metadata log in {} failed: {reason}", path.display())]
     MetadataLog {

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use cluster::{
-    Action, ControllerReply, ControllerRequest, Event, Metadata, MetadataChange, Millis, Node, Options, Token,
+    Action, ControllerReply, ControllerRequest, Entry, Event, Index, Metadata, MetadataChange, Millis, Node,
+    Options, PeerMessage, Token,
 };
 use disk::Disk;
 use kafka_protocol::ResponseError;
@@ -104,7 +105,8 @@ impl<D: Disk> Executor<D> {
             Left::Closed => Trust::CleanStop,
             Left::OtherBoot => Trust::Nothing,
         };
-        let (quorum, restored) = QuorumStore::open(&folder, now.wall, trust)?;
+        let (quorum, restored) =
+            QuorumStore::open(&folder, node_options.max_bytes_between_snapshots, now.wall, trust)?;
         let node = Node::new(node_options.clone(), restored)?;
         // Answers to an earlier process must not be taken for answers to this one.
         let first_correlation_id = (random() & 0x7fff_ffff) as i32;
@@ -377,35 +379,24 @@ impl<D: Disk> Executor<D> {
                     let done =
                         self.quorum
                             .persist(&self.folder, truncate_from, &entries, hard_state, now.wall);
-                    match done {
-                        Ok(()) => {}
-                        Err(PersistError::NotNow(what)) => {
-                            if now.monotonic >= self.schedule.space_warning {
-                                self.schedule.space_warning = now.monotonic.plus(SPACE_WARNING);
-                                tracing::warn!(
-                                    "the metadata log can't be written now ({what}); trying again"
-                                );
-                            }
-                            self.held.push_front(Action::Persist {
-                                truncate_from,
-                                entries,
-                                hard_state,
-                            });
-                            return;
-                        }
-                        Err(PersistError::Failed(e)) => {
-                            self.held.clear();
-                            out.push(Output::Stop(e));
-                            return;
-                        }
+                    let again = Action::Persist {
+                        truncate_from,
+                        entries,
+                        hard_state,
+                    };
+                    if !self.is_durable(done, again, now, out) {
+                        return;
+                    }
+                }
+                Action::Snapshot { snapshot, log_start } => {
+                    let done = self.keep_snapshot(&snapshot, log_start, now);
+                    if !self.is_durable(done, Action::Snapshot { snapshot, log_start }, now, out) {
+                        return;
                     }
                 }
                 Action::Send { to, message } => {
                     if self.node.is_connected(to) {
-                        out.push(Output::PeerFrame {
-                            to,
-                            frame: peer_wire::encode_raft(&message),
-                        });
+                        self.send_raft(to, &message, out);
                     }
                 }
                 Action::Ask { to, token, request } => self.ask_peer(to, token, &request, now, out),
@@ -418,6 +409,70 @@ impl<D: Disk> Executor<D> {
                 }
             }
         }
+    }
+
+    /// Whether what follows may be done. If not, `again` is tried with the next tick, or the broker stops.
+    fn is_durable(
+        &mut self,
+        done: Result<(), PersistError>,
+        again: Action,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        match done {
+            Ok(()) => return true,
+            Err(PersistError::NotNow(what)) => {
+                if now.monotonic >= self.schedule.space_warning {
+                    self.schedule.space_warning = now.monotonic.plus(SPACE_WARNING);
+                    tracing::warn!("the metadata log can't be written now ({what}); trying again");
+                }
+                self.held.push_front(again);
+            }
+            Err(PersistError::Failed(e)) => {
+                self.held.clear();
+                out.push(Output::Stop(e));
+            }
+        }
+        false
+    }
+
+    fn keep_snapshot(&mut self, snapshot: &Entry, log_start: Index, now: Clock) -> Result<(), PersistError> {
+        let is_own = log_start <= snapshot.index;
+        let (entry, bytes) = (snapshot.index.0, snapshot.data.len());
+        match self.quorum.snapshot(&self.folder, snapshot, log_start, now.wall) {
+            Ok(()) if is_own => {
+                tracing::info!(
+                    entry,
+                    bytes,
+                    log_start = log_start.0,
+                    "made a snapshot of the metadata"
+                );
+            }
+            Ok(()) => tracing::info!(entry, bytes, "took the controller's snapshot of the metadata"),
+            // What is left to delete could not be, if the broker waited for space here.
+            Err(PersistError::NotNow(what)) if is_own => {
+                tracing::warn!(
+                    "no snapshot of the metadata was made ({what}); their log grows until the next"
+                );
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+
+    fn send_raft(&self, to: record::BrokerId, message: &PeerMessage, out: &mut Vec<Output>) {
+        let frame = peer_wire::encode_raft(message);
+        if frame.len() > peer_wire::MAX_FRAME {
+            // The peer would close the connection, again and again.
+            let bytes = frame.len();
+            tracing::error!(
+                broker = to.0,
+                bytes,
+                "the metadata are too large to be sent to a broker that lags behind"
+            );
+            return;
+        }
+        out.push(Output::PeerFrame { to, frame });
     }
 
     fn ask_peer(

@@ -6,7 +6,7 @@
 //! | `boot-id` | the kernel's boot id of the last start |
 //! | `clean-shutdown` | there only between a graceful stop and the next start |
 //! | `quorum-state` | Raft's term and vote ([`crate::quorum_store`]) |
-//! | `__cluster_metadata-0/` | Raft's entries |
+//! | `__cluster_metadata-0/` | Raft's entries, a snapshot of the metadata |
 //! | `<topic>-<partition>/` | one partition's records |
 
 use std::path::{Path, PathBuf};

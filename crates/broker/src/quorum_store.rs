@@ -1,4 +1,4 @@
-//! Where Raft's entries, term and vote are kept.
+//! Where Raft's entries, term and vote are kept, and snapshots of the metadata.
 //!
 //! Entries are records of the partition `__cluster_metadata-0`: one batch each, whose offset is Raft's
 //! index and whose leader epoch is Raft's term. Term and vote stand in `quorum-state`:
@@ -8,6 +8,9 @@
 //! ```
 //!
 //! The checksum is the CRC-32C of `3/1`.
+//!
+//! A snapshot ([`checkpoint`]) is durable before the log lets go of anything for its sake. What a crash has left
+//! to do then is done when the log is opened: [`QuorumStore::settle`] does the same both times.
 
 use std::path::PathBuf;
 
@@ -22,6 +25,7 @@ use crate::BrokerError;
 use crate::error::{is_full, is_out_of_files};
 use crate::folder::Folder;
 
+mod checkpoint;
 #[cfg(test)]
 mod tests;
 
@@ -83,9 +87,10 @@ pub(crate) struct QuorumStore<D: Disk> {
 }
 
 impl<D: Disk> QuorumStore<D> {
-    /// Opens both and reads back all that is in them.
+    /// Opens all of it and reads it back. `between_snapshots`: as the node has it.
     pub(crate) fn open(
         folder: &Folder<D>,
+        between_snapshots: u64,
         now: Timestamp,
         trust: Trust,
     ) -> Result<(Self, Restored), BrokerError> {
@@ -94,6 +99,9 @@ impl<D: Disk> QuorumStore<D> {
         let options = Options {
             first_offset: FIRST,
             max_message_bytes: i32::MAX as usize,
+            // Whole segments go: were they longer, the log would be.
+            segment_bytes: u32::try_from(between_snapshots).unwrap_or(u32::MAX),
+            retention_ms: None,
             ..Options::default()
         };
         let (mut log, recovery) = Partition::open(folder.disk().clone(), path.clone(), options, now, trust)
@@ -108,9 +116,34 @@ impl<D: Disk> QuorumStore<D> {
         // What a killed process wrote may be in the page cache only, and Raft is about to take it for
         // remembered: it would acknowledge it without writing it again.
         log.flush().map_err(|e| failed(&path, e))?;
-        let store = Self { log, path };
+        let mut store = Self { log, path };
+        let snapshot = checkpoint::read_newest(folder.disk(), &store.path)?;
+        if let Some(snapshot) = &snapshot {
+            let start = store.log.start_offset();
+            if start.0 > offset(snapshot.index).0 + 1 {
+                let reason = format!(
+                    "it begins at {start}, the newest snapshot ends at {}",
+                    snapshot.index
+                );
+                return Err(store.unreadable(reason));
+            }
+            let settled = store.settle(folder.disk(), snapshot, start, now);
+            settled.map_err(|e| match e {
+                PersistError::NotNow(_) => BrokerError::DiskFull {
+                    path: store.path.clone(),
+                },
+                PersistError::Failed(e) => e,
+            })?;
+        }
         let entries = store.read_all()?;
-        Ok((store, Restored { hard_state, entries }))
+        Ok((
+            store,
+            Restored {
+                hard_state,
+                snapshot,
+                entries,
+            },
+        ))
     }
 
     /// Makes the changes durable. May be repeated after [`PersistError::NotNow`].
@@ -155,6 +188,66 @@ impl<D: Disk> QuorumStore<D> {
         self.log.flush().map_err(|e| self.persist_error(e))
     }
 
+    /// Makes a snapshot durable, and drops what of the log lies before `log_start`, or all of it where it
+    /// doesn't go on where the snapshot ends. May be repeated after [`PersistError::NotNow`].
+    pub(crate) fn snapshot(
+        &mut self,
+        folder: &Folder<D>,
+        snapshot: &Entry,
+        log_start: Index,
+        now: Timestamp,
+    ) -> Result<(), PersistError> {
+        match checkpoint::write(folder.disk(), &self.path, snapshot, now) {
+            Err(e) if is_full(&e) || is_out_of_files(&e) => {
+                return Err(PersistError::NotNow(e.to_string()));
+            }
+            written => written.map_err(|e| PersistError::Failed(BrokerError::disk(&self.path, e)))?,
+        }
+        self.settle(folder.disk(), snapshot, offset(log_start), now)
+    }
+
+    /// Brings the log in line with the newest snapshot, which is durable.
+    fn settle(
+        &mut self,
+        disk: &D,
+        snapshot: &Entry,
+        log_start: Offset,
+        now: Timestamp,
+    ) -> Result<(), PersistError> {
+        let start = self.log.start_offset();
+        let there = self.term_at(snapshot.index).map_err(PersistError::Failed)?;
+        let index = |offset: Offset| Index(offset.0.cast_unsigned());
+        let changed = if snapshot.is_continued(index(start), there) {
+            let changed = self.log.set_start_offset(log_start);
+            changed.and_then(|()| self.log.apply_retention(now, log_start).map(|_| ()))
+        } else {
+            // First the end: what a crash leaves is a shorter log of the same leaders.
+            let emptied = self.log.truncate_to(start);
+            emptied.and_then(|_| self.log.reset_to(offset(Index(snapshot.index.0 + 1))))
+        };
+        changed.map_err(|e| self.persist_error(e))?;
+        checkpoint::remove_older(disk, &self.path, snapshot.index).map_err(PersistError::Failed)
+    }
+
+    /// The term of an entry, if the log has it.
+    fn term_at(&self, index: Index) -> Result<Option<Term>, BrokerError> {
+        let (at, end) = (offset(index), self.log.end_offset());
+        if at < self.log.start_offset() || at >= end {
+            return Ok(None);
+        }
+        let bytes = self
+            .log
+            .read(at, 1, end)
+            .map_err(|e| self.unreadable(e.to_string()))?;
+        let batch = Batch::split(bytes).next();
+        let batch = batch.ok_or_else(|| self.unreadable(format!("nothing could be read at offset {at}")))?;
+        let entry = batch
+            .map_err(|e| e.to_string())
+            .and_then(|batch| entry(&batch))
+            .map_err(|e| self.unreadable(e))?;
+        Ok(Some(entry.term))
+    }
+
     /// The end of the log is flushed with every append; this writes what else an orderly end needs.
     pub(crate) fn close(self) -> Result<(), BrokerError> {
         let path = self.path;
@@ -163,10 +256,7 @@ impl<D: Disk> QuorumStore<D> {
 
     fn read_all(&self) -> Result<Vec<Entry>, BrokerError> {
         let mut entries = Vec::new();
-        let damaged = |reason: String| BrokerError::MetadataLog {
-            path: self.path.clone(),
-            reason,
-        };
+        let damaged = |reason: String| self.unreadable(reason);
         let (mut at, end) = (self.log.start_offset(), self.log.end_offset());
         while at < end {
             let bytes = self
@@ -186,11 +276,15 @@ impl<D: Disk> QuorumStore<D> {
         Ok(entries)
     }
 
-    fn damaged(&self, reason: String) -> PersistError {
-        PersistError::Failed(BrokerError::MetadataLog {
+    fn unreadable(&self, reason: String) -> BrokerError {
+        BrokerError::MetadataLog {
             path: self.path.clone(),
             reason,
-        })
+        }
+    }
+
+    fn damaged(&self, reason: String) -> PersistError {
+        PersistError::Failed(self.unreadable(reason))
     }
 
     fn persist_error(&self, e: LogError) -> PersistError {

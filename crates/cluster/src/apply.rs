@@ -21,7 +21,8 @@ pub(crate) enum Touched {
 impl Metadata {
     /// Takes in the records of one committed entry.
     ///
-    /// A record about something that doesn't exist changes nothing: every broker sees the same
+    /// A record about something that doesn't exist changes nothing (but that a topic that was deleted stays
+    /// deleted): every broker sees the same
     /// records, so all agree, and a controller's mistake can't stop the cluster for good.
     pub(crate) fn apply(&mut self, index: Index, records: Vec<MetadataRecord>) -> Vec<Touched> {
         self.applied = index;
@@ -44,10 +45,12 @@ impl Metadata {
             }
             R::RegisterBroker {
                 broker,
+                broker_epoch,
                 incarnation,
                 listeners,
             } => {
-                let epoch = BrokerEpoch(i64::try_from(index.0).unwrap_or(i64::MAX));
+                let here = BrokerEpoch(i64::try_from(index.0).unwrap_or(i64::MAX));
+                let epoch = broker_epoch.unwrap_or(here);
                 self.brokers.insert(
                     broker,
                     Broker {
@@ -89,6 +92,8 @@ impl Metadata {
                 isr,
                 leader,
                 leader_epoch,
+                reassignment,
+                partition_epoch,
             } => {
                 let partitions = &mut self.topics.get_mut(&topic_id)?.partitions;
                 if usize::try_from(partition.0) != Ok(partitions.len()) {
@@ -99,8 +104,8 @@ impl Metadata {
                     leader_epoch,
                     replicas,
                     isr,
-                    reassignment: None,
-                    partition_epoch: 0,
+                    reassignment,
+                    partition_epoch,
                 });
                 Some(Touched::Partition(topic_id, partition))
             }
@@ -126,12 +131,16 @@ impl Metadata {
                 Some(Touched::Partition(topic_id, partition))
             }
             R::RemoveTopic { topic_id } => {
-                let topic = self.topics.remove(&topic_id)?;
-                self.topic_ids.remove(&topic.name);
+                let topic = self.topics.remove(&topic_id);
+                if topic.is_none() && self.removed_topics.contains(&topic_id) {
+                    return None;
+                }
                 if self.removed_topics.len() >= REMEMBERED {
                     self.removed_topics.pop_front();
                 }
                 self.removed_topics.push_back(topic_id);
+                let topic = topic?;
+                self.topic_ids.remove(&topic.name);
                 Some(Touched::Removed(topic))
             }
             R::ProducerIds { next } => {

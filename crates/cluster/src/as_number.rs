@@ -79,6 +79,20 @@ pub(crate) mod brokers_and_epochs {
     }
 }
 
+/// A broker epoch or none.
+pub(crate) mod maybe_broker_epoch {
+    use record::BrokerEpoch;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Option<BrokerEpoch>, s: S) -> Result<S::Ok, S::Error> {
+        value.map(|epoch| epoch.0).serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<BrokerEpoch>, D::Error> {
+        Ok(Option::<i64>::deserialize(d)?.map(BrokerEpoch))
+    }
+}
+
 /// A broker or none.
 pub(crate) mod maybe_broker {
     use record::BrokerId;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 use uuid::Uuid;
 
 use crate::apply::Touched;
@@ -16,7 +16,8 @@ use crate::{Metadata, MetadataChange, Replica, Topic};
 pub(crate) struct Duties {
     id: BrokerId,
     incarnation: Uuid,
-    registered: bool,
+    /// Under which epoch the node knows of its registration.
+    registered: Option<BrokerEpoch>,
     fenced: bool,
     held: BTreeMap<(TopicId, PartitionIndex), Part>,
 }
@@ -33,60 +34,68 @@ impl Duties {
         Self {
             id,
             incarnation,
-            registered: false,
+            registered: None,
             fenced: true,
             held: BTreeMap::new(),
         }
     }
 
-    /// What changes with an entry that has just been applied.
+    /// What changes with an entry that has just been applied, or with a snapshot in place of many.
     pub(crate) fn update(&mut self, metadata: &Metadata, touched: Vec<Touched>) -> Vec<MetadataChange> {
         let mut changes = Vec::new();
-        let ours = metadata
-            .brokers
-            .get(&self.id)
-            .filter(|b| b.incarnation == self.incarnation);
-        let Some(ours) = ours else {
+        // First, for another topic may have the name by now.
+        for one in &touched {
+            if let Touched::Removed(topic) = one {
+                self.remove(topic, &mut changes);
+            }
+        }
+        let ours = metadata.brokers.get(&self.id);
+        let ours = ours.filter(|b| b.incarnation == self.incarnation);
+        if self.registered.is_some() && self.registered != ours.map(|b| b.epoch) {
             self.lose_registration(metadata, &mut changes);
+        }
+        let Some(ours) = ours else {
             return changes;
         };
-        if !self.registered {
-            self.registered = true;
+        if self.registered.is_none() {
+            self.registered = Some(ours.epoch);
             self.fenced = true;
             changes.push(MetadataChange::Registered {
                 broker_epoch: ours.epoch,
             });
             self.take_over(metadata, &mut changes);
+            self.take_fence(ours.fenced, &mut changes);
             return changes;
         }
-        if self.fenced != ours.fenced {
-            self.fenced = ours.fenced;
-            changes.push(MetadataChange::Fenced(ours.fenced));
-        }
+        self.take_fence(ours.fenced, &mut changes);
         for one in touched {
             match one {
                 Touched::Partition(topic_id, partition) => {
                     self.update_partition(metadata, topic_id, partition, &mut changes);
                 }
-                Touched::Removed(topic) => self.remove(&topic, &mut changes),
                 Touched::Config(topic_id) => {
                     let change = MetadataChange::ConfigChanged { topic_id };
                     if !changes.contains(&change) {
                         changes.push(change);
                     }
                 }
-                Touched::Broker(_) => {}
+                Touched::Broker(_) | Touched::Removed(_) => {}
             }
         }
         changes
     }
 
-    /// Another process has registered as this broker: what this one leads and follows is no longer its own.
-    fn lose_registration(&mut self, metadata: &Metadata, changes: &mut Vec<MetadataChange>) {
-        if !self.registered {
-            return;
+    fn take_fence(&mut self, fenced: bool, changes: &mut Vec<MetadataChange>) {
+        if self.fenced != fenced {
+            self.fenced = fenced;
+            changes.push(MetadataChange::Fenced(fenced));
         }
-        self.registered = false;
+    }
+
+    /// Another process has registered as this broker, maybe this one again since: what it leads and follows is
+    /// no longer its own.
+    fn lose_registration(&mut self, metadata: &Metadata, changes: &mut Vec<MetadataChange>) {
+        self.registered = None;
         for ((topic_id, partition), part) in std::mem::take(&mut self.held) {
             if let Some(topic) = metadata.topics.get(&topic_id) {
                 changes.push(MetadataChange::BecomeFollower {

@@ -66,6 +66,16 @@ pub enum Action {
         /// Replaces the stored one.
         hard_state: Option<HardState>,
     },
+    /// Make the snapshot durable, then drop the entries before `log_start`; all of them where the log doesn't
+    /// go on where the snapshot ends ([`Entry::is_continued`]). If it fails for want of space and `log_start`
+    /// isn't behind the snapshot, all of this may be left out: the log still has everything, and another
+    /// snapshot will follow.
+    Snapshot {
+        /// An entry that holds all metadata up to its index.
+        snapshot: Entry,
+        /// Where the log may begin then: at most one behind the snapshot.
+        log_start: Index,
+    },
     /// Send a Raft message. It may be lost, doubled or late, and must not be waited for.
     Send {
         /// To whom.

@@ -39,8 +39,11 @@
 //! * Whoever leads was in sync. The last one in sync stays so, alive or not; nobody else leads.
 //! * A partition that moves changes hands in one entry, when all who shall hold it are in sync.
 //!
-//! Not there yet: snapshots (all entries stay in memory and on disk); waiting for all replicas and electing the
-//! longest where a power loss has taken every clean one.
+//! Every 4 MiB of entries each node makes a snapshot of its metadata, the list of records that makes them anew, and
+//! lets go of the entries before the snapshot that it made last ([`Action::Snapshot`]). Who lags behind what the
+//! leader still has is sent its snapshot.
+//!
+//! Not there yet: waiting for all replicas and electing the longest where a power loss has taken every clean one.
 //!
 //! `testdata/*.txt` tell stories of small clusters as text; the crate `sim` runs thousands of random
 //! ones. The feature `deliberate-bugs` compiles mistakes in for the simulator to find; only
@@ -79,6 +82,7 @@ mod reign;
 mod request;
 #[cfg(test)]
 mod scenario;
+mod snapshot;
 mod time;
 mod topic_config;
 mod topics;

@@ -1,6 +1,6 @@
-//! What entries of the metadata log say.
+//! What entries of the metadata log say, and snapshots.
 
-use record::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -21,11 +21,14 @@ pub(crate) enum MetadataRecord {
     Cluster { cluster_id: String },
     /// A feature is finalized at a level.
     Feature { name: String, level: i16 },
-    /// A process is registered, and fenced until it shows a sign of life. Its broker epoch is the
-    /// index of the entry.
+    /// A process is registered, and fenced until it shows a sign of life.
     RegisterBroker {
         #[serde(with = "as_number::broker_id")]
         broker: BrokerId,
+        /// In the log the index of the entry, and left out; a snapshot says it.
+        #[serde(with = "as_number::maybe_broker_epoch")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        broker_epoch: Option<BrokerEpoch>,
         incarnation: Uuid,
         listeners: Vec<Listener>,
     },
@@ -48,7 +51,7 @@ pub(crate) enum MetadataRecord {
         key: String,
         value: Option<String>,
     },
-    /// A partition of a topic.
+    /// A partition of a topic, as it begins or as a snapshot finds it.
     Partition {
         #[serde(with = "as_number::topic_id")]
         topic_id: TopicId,
@@ -62,6 +65,11 @@ pub(crate) enum MetadataRecord {
         leader: Option<BrokerId>,
         #[serde(with = "as_number::leader_epoch")]
         leader_epoch: LeaderEpoch,
+        /// Left out at the beginning: nothing moves then, and its state has not changed yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reassignment: Option<Reassignment>,
+        #[serde(default, skip_serializing_if = "is_first")]
+        partition_epoch: i32,
     },
     /// A partition's new state, whole: leader, ISR, replicas, and a reassignment under way.
     PartitionChange {
@@ -79,7 +87,7 @@ pub(crate) enum MetadataRecord {
         replicas: Vec<BrokerId>,
         reassignment: Option<Reassignment>,
     },
-    /// A topic is deleted.
+    /// A topic is deleted. In a snapshot: its id is remembered.
     RemoveTopic {
         #[serde(with = "as_number::topic_id")]
         topic_id: TopicId,
@@ -104,6 +112,10 @@ const TYPES: [&str; 10] = [
     "removeTopic",
     "producerIds",
 ];
+
+fn is_first(partition_epoch: &i32) -> bool {
+    *partition_epoch == 0
+}
 
 #[derive(Serialize)]
 struct Written<'a> {

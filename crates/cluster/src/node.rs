@@ -6,8 +6,8 @@ use crate::duties::Duties;
 use crate::errands::{Asker, Errands, Questions, wants_another_controller};
 use crate::links::Links;
 use crate::membership::Membership;
-use crate::metadata_record;
-use crate::quorum::Quorum;
+use crate::metadata_record::{self, MetadataRecord};
+use crate::quorum::{Committed, Quorum};
 use crate::reign::{Reign, Requester, View, not_controller};
 use crate::{Action, ClusterError, ControllerReply, ControllerRequest, Entry, ErrorCode, Event};
 use crate::{Metadata, Millis, Options, Refusal, Restored, Term, Token};
@@ -38,13 +38,18 @@ impl Node {
     /// A node that starts with what was read back from disk.
     ///
     /// # Errors
-    /// Options that can't be, or a damaged log.
+    /// Options that can't be, a damaged log, or a snapshot of another version or cluster.
     pub fn new(options: Options, restored: Restored) -> Result<Self, ClusterError> {
+        let (metadata, applied_term) = match &restored.snapshot {
+            Some(snapshot) => (from_snapshot(snapshot)?, snapshot.term),
+            None => (Metadata::default(), Term(0)),
+        };
+        check_cluster(&options, &metadata)?;
         Ok(Self {
             now: Millis(0),
             quorum: Quorum::new(&options, restored)?,
-            applied_term: Term(0),
-            metadata: Metadata::default(),
+            applied_term,
+            metadata,
             duties: Duties::new(options.id, options.incarnation),
             links: Links::default(),
             membership: Membership::new(&options),
@@ -231,12 +236,16 @@ impl Node {
         loop {
             let mut committed = Vec::new();
             self.quorum.advance(actions, &mut committed);
-            for entry in committed {
-                if let Err(error) = self.apply(entry, actions) {
+            for one in committed {
+                if let Err(error) = self.apply(one, actions) {
                     self.halted = true;
                     actions.push(Action::Halt(error));
                     return;
                 }
+            }
+            if self.quorum.wants_snapshot() {
+                let snapshot = self.snapshot();
+                self.quorum.snapshot(snapshot, actions);
             }
             self.follow_the_quorum(actions);
             self.tell_the_controller(actions);
@@ -247,26 +256,23 @@ impl Node {
         }
     }
 
-    /// Applies a committed entry.
-    fn apply(&mut self, entry: Entry, actions: &mut Vec<Action>) -> Result<(), ClusterError> {
-        let records = metadata_record::decode(&entry.data).map_err(|reason| ClusterError::OtherVersion {
-            index: entry.index.0,
-            reason,
-        })?;
-        let touched = self.metadata.apply(entry.index, records);
-        self.applied_term = entry.term;
-        if let Some(theirs) = self
-            .metadata
-            .cluster_id
-            .as_ref()
-            .filter(|id| **id != self.options.cluster_id)
-        {
-            let ours = self.options.cluster_id.clone();
-            return Err(ClusterError::OtherCluster {
-                ours,
-                theirs: theirs.clone(),
-            });
-        }
+    /// Applies what is committed.
+    fn apply(&mut self, committed: Committed, actions: &mut Vec<Action>) -> Result<(), ClusterError> {
+        let (index, term, touched) = match committed {
+            Committed::Entry(entry) => {
+                let records = decode(&entry)?;
+                (entry.index, entry.term, self.metadata.apply(entry.index, records))
+            }
+            Committed::Snapshot(snapshot) => {
+                let mut metadata = from_snapshot(&snapshot)?;
+                metadata.controller = self.metadata.controller;
+                let touched = metadata.touched_since(&self.metadata);
+                self.metadata = metadata;
+                (snapshot.index, snapshot.term, touched)
+            }
+        };
+        self.applied_term = term;
+        check_cluster(&self.options, &self.metadata)?;
         let was_ready = self.membership.is_ready(&self.metadata);
         let changes = self.duties.update(&self.metadata, touched);
         if !was_ready && !changes.is_empty() {
@@ -274,13 +280,31 @@ impl Node {
         }
         actions.extend(changes.into_iter().map(Action::Changed));
         let replies = match &mut self.reign {
-            Some(reign) if reign.term == entry.term => reign.committed(entry.index),
+            Some(reign) if reign.term == term => reign.committed(index),
             _ => Vec::new(),
         };
         for (requester, reply) in replies {
             self.reply(requester, reply, self.now, actions);
         }
         Ok(())
+    }
+
+    /// The metadata as they are now.
+    fn snapshot(&self) -> Entry {
+        let records = self.metadata.to_records();
+        #[cfg(feature = "deliberate-bugs")]
+        let records = match self.options.bug {
+            Some(crate::Bug::ForgetInSnapshot) => {
+                let kept = |record: &MetadataRecord| !matches!(record, MetadataRecord::ProducerIds { .. });
+                records.into_iter().filter(kept).collect()
+            }
+            _ => records,
+        };
+        Entry {
+            index: self.metadata.applied,
+            term: self.applied_term,
+            data: metadata_record::encode(&records).into(),
+        }
     }
 
     /// Takes office, leaves it, and notices another controller.
@@ -436,5 +460,26 @@ impl Node {
                 }
             }
         }
+    }
+}
+
+fn decode(entry: &Entry) -> Result<Vec<MetadataRecord>, ClusterError> {
+    metadata_record::decode(&entry.data).map_err(|reason| ClusterError::OtherVersion {
+        index: entry.index.0,
+        reason,
+    })
+}
+
+fn from_snapshot(snapshot: &Entry) -> Result<Metadata, ClusterError> {
+    Ok(Metadata::from_records(snapshot.index, decode(snapshot)?))
+}
+
+fn check_cluster(options: &Options, metadata: &Metadata) -> Result<(), ClusterError> {
+    match &metadata.cluster_id {
+        Some(theirs) if *theirs != options.cluster_id => Err(ClusterError::OtherCluster {
+            ours: options.cluster_id.clone(),
+            theirs: theirs.clone(),
+        }),
+        _ => Ok(()),
     }
 }

@@ -52,6 +52,9 @@ pub struct Options {
     /// How often leaders go back to the replicas that are preferred
     /// (`leader.imbalance.check.interval.seconds`).
     pub preferred_leaders: Millis,
+    /// Bytes of committed entries that make a snapshot of the metadata
+    /// (`metadata.log.max.record.bytes.between.snapshots`). The log is some three times as long at most.
+    pub max_bytes_between_snapshots: u64,
     /// Most partitions of one cluster; topics beyond it are refused.
     pub max_partitions: usize,
     /// Requests that wait for the controller at once; more are refused with a retriable error.
@@ -85,6 +88,7 @@ impl Options {
             default_replication: 1,
             max_replication: 1,
             preferred_leaders: Millis(5_000),
+            max_bytes_between_snapshots: 4 << 20,
             max_partitions: 10_000,
             max_waiting: 1_000,
             #[cfg(feature = "deliberate-bugs")]
@@ -133,4 +137,6 @@ pub enum Bug {
     ForgetProducers,
     /// Consumers are given what isn't committed.
     ReadUncommitted,
+    /// Snapshots don't tell which producer ids were handed out.
+    ForgetInSnapshot,
 }

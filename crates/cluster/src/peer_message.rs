@@ -27,6 +27,8 @@ pub enum PeerMessageKind {
     Heartbeat = 7,
     /// The answer to [`PeerMessageKind::Heartbeat`].
     HeartbeatReply = 8,
+    /// All metadata up to an entry, for one that lags behind the log; answered like an append.
+    Snapshot = 9,
 }
 
 /// A Raft message. What a kind doesn't need is 0.
@@ -50,7 +52,7 @@ pub struct PeerMessage {
     pub reject: bool,
     /// A rejected append: where the leader may try next.
     pub reject_hint: Index,
-    /// What to append.
+    /// What to append; of a snapshot exactly one, which holds everything up to its index.
     pub entries: Vec<Entry>,
 }
 
@@ -163,6 +165,7 @@ fn kind_of(byte: u8) -> Option<PeerMessageKind> {
         AppendReply,
         Heartbeat,
         HeartbeatReply,
+        Snapshot,
     ]
     .into_iter()
     .find(|kind| *kind as u8 == byte)

@@ -103,6 +103,8 @@ pub(crate) fn partition_records(
             isr,
             replicas,
             leader_epoch: LeaderEpoch(0),
+            reassignment: None,
+            partition_epoch: 0,
         }
     })
 }

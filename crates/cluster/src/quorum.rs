@@ -1,21 +1,25 @@
 //! Raft among the voters: one log of metadata entries.
 
 mod stored;
+mod translation;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use raft::eraftpb;
-use raft::{Config, RawNode, StateRole};
+use raft::eraftpb::{self, ConfState};
+use raft::{Config, RawNode, SnapshotStatus, StateRole};
 use record::BrokerId;
 
 use stored::Stored;
+use translation::{
+    broker_id, from_raft_entry, from_raft_hard_state, from_raft_message, from_raft_snapshot, raft_id,
+    to_raft_message,
+};
 
-use crate::peer_message::PeerMessageKind;
 use crate::quorum_guard;
 use crate::{
-    Action, ClusterError, Controller, Entry, HardState, Index, Millis, Options, PeerMessage, QuorumMember,
-    QuorumView, Restored, Term,
+    Action, ClusterError, Controller, Entry, HardState, Index, Millis, Options, PeerMessage, PeerMessageKind,
+    QuorumMember, QuorumView, Restored, Term,
 };
 
 /// Ticks between two heartbeats of a leader: 100 ms.
@@ -32,6 +36,18 @@ const FIRST_ELECTION_TICKS: usize = 11;
 /// Bytes of entries in one message, unless a single entry is larger.
 const MESSAGE_BYTES: u64 = 1 << 20;
 
+/// What an entry weighs besides its data: also those without any fill the log.
+const ENTRY_BYTES: u64 = 64;
+
+/// What is now committed.
+#[derive(Debug)]
+pub(crate) enum Committed {
+    /// The next entry.
+    Entry(Entry),
+    /// All metadata up to an entry beyond those that were handed out.
+    Snapshot(Entry),
+}
+
 /// The quorum as one voter sees it.
 pub(crate) struct Quorum {
     raft: RawNode<Stored>,
@@ -40,6 +56,9 @@ pub(crate) struct Quorum {
     /// When each member was heard of, and had everything, in the term that this voter leads.
     seen: BTreeMap<BrokerId, Seen>,
     seen_in: Term,
+    /// Bytes of the entries that were committed since the last snapshot, and how many make the next one.
+    since_snapshot: u64,
+    between_snapshots: u64,
     #[cfg(feature = "deliberate-bugs")]
     bug: Option<crate::Bug>,
     /// How far entries were handed out before they were committed, under that deliberate mistake.
@@ -57,11 +76,17 @@ struct Seen {
 impl Quorum {
     pub(crate) fn new(options: &Options, restored: Restored) -> Result<Self, ClusterError> {
         let voters = check_voters(options)?;
-        check_entries(&restored)?;
+        let members = ConfState {
+            voters: voters.iter().map(|v| raft_id(*v)).collect(),
+            learners: options.observers.iter().map(|v| raft_id(*v)).collect(),
+            ..Default::default()
+        };
+        let stored = Stored::new(restored, members)?;
         let place = voters.iter().position(|v| *v == options.id).unwrap_or(0);
         let election_ticks = FIRST_ELECTION_TICKS + 2 * place;
         let config = Config {
             id: raft_id(options.id),
+            applied: stored.snapshot_index().0,
             election_tick: LEASE_TICKS,
             heartbeat_tick: HEARTBEAT_TICKS,
             min_election_tick: election_ticks,
@@ -71,22 +96,6 @@ impl Quorum {
             max_size_per_msg: MESSAGE_BYTES,
             max_inflight_msgs: 64,
             ..Config::default()
-        };
-        let mut hard_state = restored.hard_state.unwrap_or_default();
-        // The log is ahead of the remembered term where a crash came between the two; nothing was
-        // promised in that term, because no message left.
-        let newest = restored.entries.last().map_or(Term(0), |e| e.term);
-        if newest > hard_state.term {
-            hard_state = HardState {
-                term: newest,
-                vote: None,
-            };
-        }
-        let stored = Stored {
-            hard_state,
-            voters: voters.iter().map(|v| raft_id(*v)).collect(),
-            learners: options.observers.iter().map(|v| raft_id(*v)).collect(),
-            entries: restored.entries.into_iter().map(to_raft_entry).collect(),
         };
         let silent = slog::Logger::root(slog::Discard, slog::o!());
         let mut raft =
@@ -100,6 +109,8 @@ impl Quorum {
             observers: options.observers.clone(),
             seen: BTreeMap::new(),
             seen_in: Term(0),
+            since_snapshot: 0,
+            between_snapshots: options.max_bytes_between_snapshots,
             #[cfg(feature = "deliberate-bugs")]
             bug: options.bug,
             #[cfg(feature = "deliberate-bugs")]
@@ -118,7 +129,8 @@ impl Quorum {
         if !known || !quorum_guard::is_sound(&message, log.last_index()) {
             return;
         }
-        let mut message = to_raft_message(from, self.raft.raft.id, message);
+        let members = &self.raft.store().members;
+        let mut message = to_raft_message(from, self.raft.raft.id, message, members);
         if message.get_msg_type() == eraftpb::MessageType::MsgHeartbeat && message.commit > log.last_index() {
             // Only a voter that lost entries it had acknowledged is told of a commit beyond its log.
             message.commit = log.committed;
@@ -224,25 +236,56 @@ impl Quorum {
 
     /// Moves on what Raft has ready: things to persist and messages go to `actions`, entries that
     /// are now committed to `committed`.
-    pub(crate) fn advance(&mut self, actions: &mut Vec<Action>, committed: &mut Vec<Entry>) {
+    pub(crate) fn advance(&mut self, actions: &mut Vec<Action>, committed: &mut Vec<Committed>) {
         while self.raft.has_ready() {
             let mut ready = self.raft.ready();
             let entries = ready.take_entries();
             let hard_state = ready.hs().map(from_raft_hard_state);
             let start = actions.len();
+            if !ready.snapshot().is_empty() {
+                self.replace(from_raft_snapshot(ready.snapshot()), actions, committed);
+            }
             self.persist(&entries, hard_state, actions);
             let messages = ready
                 .take_messages()
                 .into_iter()
                 .chain(ready.take_persisted_messages());
-            send(messages, actions);
+            let mut given = send(messages, actions);
             self.misbehave(start, &entries, actions, committed);
             self.commit(ready.take_committed_entries(), committed);
             let mut light = self.raft.advance_append(ready);
-            send(light.take_messages(), actions);
+            given.extend(send(light.take_messages(), actions));
             self.commit(light.take_committed_entries(), committed);
             self.raft.advance_apply();
+            for peer in given {
+                // Whether it arrives is seen from what the peer says to the entries behind it: where it
+                // was lost, it is sent again.
+                self.raft.report_snapshot(peer, SnapshotStatus::Finish);
+            }
         }
+    }
+
+    /// Whether enough was committed since the last snapshot.
+    pub(crate) fn wants_snapshot(&self) -> bool {
+        self.since_snapshot >= self.between_snapshots
+    }
+
+    /// Keeps a snapshot of what was applied, and lets go of entries.
+    pub(crate) fn snapshot(&mut self, snapshot: Entry, actions: &mut Vec<Action>) {
+        self.since_snapshot = 0;
+        if snapshot.index <= self.raft.store().snapshot_index() {
+            return;
+        }
+        let log_start = self.raft.mut_store().compact(snapshot.clone());
+        actions.push(Action::Snapshot { snapshot, log_start });
+    }
+
+    /// Takes in the leader's snapshot, for the log here isn't its beginning.
+    fn replace(&mut self, snapshot: Entry, actions: &mut Vec<Action>, committed: &mut Vec<Committed>) {
+        self.since_snapshot = 0;
+        let log_start = self.raft.mut_store().replace(snapshot.clone());
+        committed.push(Committed::Snapshot(snapshot.clone()));
+        actions.push(Action::Snapshot { snapshot, log_start });
     }
 
     fn persist(
@@ -271,7 +314,7 @@ impl Quorum {
     }
 
     #[cfg(not(feature = "deliberate-bugs"))]
-    fn misbehave(&mut self, _: usize, _: &[eraftpb::Entry], _: &mut Vec<Action>, _: &mut Vec<Entry>) {}
+    fn misbehave(&mut self, _: usize, _: &[eraftpb::Entry], _: &mut Vec<Action>, _: &mut Vec<Committed>) {}
 
     #[cfg(feature = "deliberate-bugs")]
     fn misbehave(
@@ -279,26 +322,45 @@ impl Quorum {
         start: usize,
         entries: &[eraftpb::Entry],
         actions: &mut [Action],
-        committed: &mut Vec<Entry>,
+        committed: &mut Vec<Committed>,
     ) {
         match self.bug {
             Some(crate::Bug::SendBeforePersist) => {
-                actions[start..].sort_by_key(|a| matches!(a, Action::Persist { .. }));
+                let is_durable = |a: &Action| matches!(a, Action::Persist { .. } | Action::Snapshot { .. });
+                actions[start..].sort_by_key(is_durable);
             }
             Some(crate::Bug::ApplyUncommitted) => {
                 let new = entries.iter().filter(|e| e.index > self.applied_early);
-                committed.extend(new.map(from_raft_entry));
+                committed.extend(new.map(from_raft_entry).map(Committed::Entry));
                 self.applied_early = entries.last().map_or(0, |e| e.index).max(self.applied_early);
             }
             _ => {}
         }
     }
 
-    fn commit(&mut self, entries: Vec<eraftpb::Entry>, committed: &mut Vec<Entry>) {
+    fn commit(&mut self, entries: Vec<eraftpb::Entry>, committed: &mut Vec<Committed>) {
         #[cfg(feature = "deliberate-bugs")]
         let entries = entries.into_iter().filter(|e| e.index > self.applied_early);
-        committed.extend(entries.into_iter().map(|e| from_raft_entry(&e)));
+        for entry in entries {
+            self.since_snapshot += ENTRY_BYTES + entry.data.len() as u64;
+            committed.push(Committed::Entry(from_raft_entry(&entry)));
+        }
     }
+}
+
+/// Gives those to whom a snapshot goes.
+fn send(messages: impl IntoIterator<Item = eraftpb::Message>, actions: &mut Vec<Action>) -> Vec<u64> {
+    let mut given = Vec::new();
+    for message in messages {
+        let Some((to, sent)) = from_raft_message(&message) else {
+            continue;
+        };
+        if sent.kind == PeerMessageKind::Snapshot {
+            given.push(message.to);
+        }
+        actions.push(Action::Send { to, message: sent });
+    }
+    given
 }
 
 impl fmt::Debug for Quorum {
@@ -343,125 +405,4 @@ fn check_voters(options: &Options) -> Result<Vec<BrokerId>, ClusterError> {
         return fail("an observer votes, or has a negative id");
     }
     Ok(voters)
-}
-
-fn check_entries(restored: &Restored) -> Result<(), ClusterError> {
-    let mut term = Term(1);
-    for (expected, entry) in (1..).zip(&restored.entries) {
-        if entry.index.0 != expected || entry.term < term {
-            let reason = format!("entry {} of term {} at place {expected}", entry.index, entry.term);
-            return Err(ClusterError::DamagedLog { reason });
-        }
-        term = entry.term;
-    }
-    Ok(())
-}
-
-/// Raft keeps 0 for nobody, so brokers count from 1 there.
-fn raft_id(broker: BrokerId) -> u64 {
-    u64::from(broker.0.unsigned_abs()) + 1
-}
-
-fn broker_id(raft_id: u64) -> Option<BrokerId> {
-    i32::try_from(raft_id.checked_sub(1)?).ok().map(BrokerId)
-}
-
-fn to_raft_entry(entry: Entry) -> eraftpb::Entry {
-    eraftpb::Entry {
-        index: entry.index.0,
-        term: entry.term.0,
-        data: entry.data,
-        ..Default::default()
-    }
-}
-
-fn from_raft_entry(entry: &eraftpb::Entry) -> Entry {
-    Entry {
-        index: Index(entry.index),
-        term: Term(entry.term),
-        data: entry.data.clone(),
-    }
-}
-
-fn from_raft_hard_state(state: &eraftpb::HardState) -> HardState {
-    HardState {
-        term: Term(state.term),
-        vote: broker_id(state.vote),
-    }
-}
-
-fn send(messages: impl IntoIterator<Item = eraftpb::Message>, actions: &mut Vec<Action>) {
-    for message in messages {
-        let (Some(to), Some(kind)) = (broker_id(message.to), from_raft_kind(message.get_msg_type())) else {
-            continue;
-        };
-        let message = PeerMessage {
-            kind,
-            term: Term(message.term),
-            log_term: Term(message.log_term),
-            index: Index(message.index),
-            commit: Index(message.commit),
-            commit_term: Term(message.commit_term),
-            reject: message.reject,
-            reject_hint: Index(message.reject_hint),
-            entries: message.entries.iter().map(from_raft_entry).collect(),
-        };
-        actions.push(Action::Send { to, message });
-    }
-}
-
-fn to_raft_message(from: BrokerId, to: u64, message: PeerMessage) -> eraftpb::Message {
-    let mut out = eraftpb::Message {
-        to,
-        from: raft_id(from),
-        term: message.term.0,
-        log_term: message.log_term.0,
-        index: message.index.0,
-        commit: message.commit.0,
-        commit_term: message.commit_term.0,
-        reject: message.reject,
-        reject_hint: message.reject_hint.0,
-        entries: message.entries.into_iter().map(to_raft_entry).collect(),
-        ..Default::default()
-    };
-    out.set_msg_type(to_raft_kind(message.kind));
-    out
-}
-
-/// Every kind in Raft's words. Snapshots and hand-overs come with the log's compaction.
-const KINDS: [(PeerMessageKind, eraftpb::MessageType); 8] = [
-    (PeerMessageKind::PreVote, eraftpb::MessageType::MsgRequestPreVote),
-    (
-        PeerMessageKind::PreVoteReply,
-        eraftpb::MessageType::MsgRequestPreVoteResponse,
-    ),
-    (PeerMessageKind::Vote, eraftpb::MessageType::MsgRequestVote),
-    (
-        PeerMessageKind::VoteReply,
-        eraftpb::MessageType::MsgRequestVoteResponse,
-    ),
-    (PeerMessageKind::Append, eraftpb::MessageType::MsgAppend),
-    (
-        PeerMessageKind::AppendReply,
-        eraftpb::MessageType::MsgAppendResponse,
-    ),
-    (PeerMessageKind::Heartbeat, eraftpb::MessageType::MsgHeartbeat),
-    (
-        PeerMessageKind::HeartbeatReply,
-        eraftpb::MessageType::MsgHeartbeatResponse,
-    ),
-];
-
-fn from_raft_kind(kind: eraftpb::MessageType) -> Option<PeerMessageKind> {
-    KINDS
-        .iter()
-        .find(|(_, theirs)| *theirs == kind)
-        .map(|(ours, _)| *ours)
-}
-
-fn to_raft_kind(kind: PeerMessageKind) -> eraftpb::MessageType {
-    KINDS
-        .iter()
-        .find(|(ours, _)| *ours == kind)
-        .map_or(eraftpb::MessageType::MsgHeartbeat, |(_, k)| *k)
 }

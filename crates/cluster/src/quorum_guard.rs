@@ -23,11 +23,11 @@ pub(crate) fn is_sound(message: &PeerMessage, last_index: u64) -> bool {
         && message.index.0 < LAST_INDEX
         && message.commit.0 < LAST_INDEX
         && message.reject_hint.0 < LAST_INDEX;
-    let without_entries = message.kind == PeerMessageKind::Append || message.entries.is_empty();
     in_range
-        && without_entries
         && match message.kind {
             PeerMessageKind::Append => is_sound_append(message),
+            PeerMessageKind::Snapshot => is_sound_snapshot(message),
+            _ if !message.entries.is_empty() => false,
             // Only a leader looks at it, and its own log can't be shorter than what it sent.
             PeerMessageKind::AppendReply => message.reject || message.index.0 <= last_index,
             _ => true,
@@ -49,4 +49,14 @@ fn is_sound_append(message: &PeerMessage) -> bool {
         term = entry.term.0;
     }
     true
+}
+
+fn is_sound_snapshot(message: &PeerMessage) -> bool {
+    let [snapshot] = message.entries.as_slice() else {
+        return false;
+    };
+    (1..LAST_INDEX).contains(&snapshot.index.0)
+        && snapshot.term.0 >= 1
+        && snapshot.term <= message.term
+        && !snapshot.data.is_empty()
 }

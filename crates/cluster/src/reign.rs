@@ -337,6 +337,7 @@ impl Reign {
         let mut records = leaders::depose(view.metadata, broker);
         records.push(MetadataRecord::RegisterBroker {
             broker,
+            broker_epoch: None,
             incarnation,
             listeners,
         });

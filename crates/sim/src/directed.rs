@@ -62,12 +62,8 @@ impl Trio {
                     truncate_from,
                     entries,
                     hard_state,
-                } => {
-                    disk.hard_state = hard_state.or(disk.hard_state);
-                    disk.entries
-                        .retain(|entry| truncate_from.is_none_or(|from| entry.index < from));
-                    disk.entries.extend(entries);
-                }
+                } => disk.persist(truncate_from, entries, hard_state),
+                Action::Snapshot { snapshot, log_start } => disk.keep(snapshot, log_start),
                 Action::Send { to, message } => {
                     sent.push((to, message));
                     if dies {

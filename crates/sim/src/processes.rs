@@ -16,6 +16,9 @@ use crate::world::{Happening, World};
 /// A broker's folder on its disk.
 pub(crate) const FOLDER: &str = "/broker";
 
+/// Some five to ten entries: each run makes many snapshots, sends them to who lags, and starts from them.
+const BETWEEN_SNAPSHOTS: u64 = 2_000;
+
 impl World {
     pub(crate) fn start(&mut self, id: BrokerId) -> Result<(), String> {
         if self.brokers[&id].executor.is_some() || self.is_missing(id) {
@@ -26,6 +29,7 @@ impl World {
         let (voters, observers) = self.ids().into_iter().partition(|id| id.0 <= self.weather.voters);
         let mut node = Options::new(id, "sim", voters, Uuid::from_u128(self.random.number()));
         node.observers = observers;
+        node.max_bytes_between_snapshots = BETWEEN_SNAPSHOTS;
         let port = 9_000 + u16::try_from(id.0).unwrap_or(0);
         node.listeners = vec![Listener {
             name: "PLAINTEXT".to_owned(),

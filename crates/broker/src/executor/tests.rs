@@ -6,5 +6,6 @@ mod hostile;
 mod reading;
 mod replicating;
 mod restart;
+mod snapshots;
 mod three;
 mod writing;

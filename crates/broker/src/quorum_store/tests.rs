@@ -12,7 +12,12 @@ use super::{PersistError, QuorumStore};
 use crate::BrokerError;
 use crate::folder::Folder;
 
+mod snapshots;
+
 const NOW: Timestamp = Timestamp(1);
+
+/// Bytes between snapshots, and so of a segment: two or three entries.
+const BETWEEN: u64 = 200;
 
 fn folder(disk: &SimDisk) -> Folder<SimDisk> {
     Folder::open(disk.clone(), PathBuf::from("/data"), "c", BrokerId(1), "boot")
@@ -21,7 +26,7 @@ fn folder(disk: &SimDisk) -> Folder<SimDisk> {
 }
 
 fn open(folder: &Folder<SimDisk>) -> (QuorumStore<SimDisk>, Restored) {
-    QuorumStore::open(folder, NOW, Trust::Nothing).expect("opens")
+    QuorumStore::open(folder, BETWEEN, NOW, Trust::Nothing).expect("opens")
 }
 
 fn entry(index: u64, term: u64, data: &'static str) -> Entry {
@@ -52,6 +57,7 @@ fn what_was_persisted_survives_a_power_loss() {
         open(&lost).1,
         Restored {
             hard_state: Some(state),
+            snapshot: None,
             entries: entries.to_vec()
         }
     );
@@ -79,7 +85,7 @@ fn what_a_killed_process_left_is_durable_before_it_is_relied_on() {
             let killed = image.after_kill();
             killed.set_capacity(room);
             let again = folder(&killed);
-            let seen = match QuorumStore::open(&again, NOW, Trust::SameBoot) {
+            let seen = match QuorumStore::open(&again, BETWEEN, NOW, Trust::SameBoot) {
                 Ok((_, seen)) => seen,
                 // It relies on nothing without space for what it must write to begin with.
                 Err(BrokerError::DiskFull { .. }) if room.is_some() => continue,
@@ -148,7 +154,7 @@ fn a_damaged_state_is_refused() {
     let file = disk.open(&path, OpenMode::Write).expect("opens");
     file.write_all_at(text.replace(":3,", ":4,").as_bytes(), 0)
         .expect("writes");
-    let refused = QuorumStore::open(&first, NOW, Trust::Nothing)
+    let refused = QuorumStore::open(&first, BETWEEN, NOW, Trust::Nothing)
         .err()
         .expect("refused");
     assert!(matches!(&refused, BrokerError::Damaged { reason, .. } if reason == "its checksum is wrong"));

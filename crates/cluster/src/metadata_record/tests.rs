@@ -13,6 +13,7 @@ fn records_survive_their_bytes() {
         },
         MetadataRecord::RegisterBroker {
             broker: BrokerId(1),
+            broker_epoch: Some(BrokerEpoch(3)),
             incarnation: Uuid::from_u128(1),
             listeners: vec![Listener {
                 name: "PLAINTEXT".to_owned(),
@@ -40,6 +41,11 @@ fn records_survive_their_bytes() {
             isr: vec![BrokerId(1)],
             leader: None,
             leader_epoch: LeaderEpoch(0),
+            reassignment: Some(Reassignment {
+                from: vec![BrokerId(1)],
+                to: vec![BrokerId(2)],
+            }),
+            partition_epoch: 5,
         },
         MetadataRecord::PartitionChange {
             topic_id,

@@ -182,6 +182,7 @@ fn metadata_of_another_cluster_stops_the_broker() {
         data: data.into(),
     };
     let restored = Restored {
+        snapshot: None,
         hard_state: Some(HardState {
             term: Term(1),
             vote: None,
@@ -206,6 +207,7 @@ fn a_log_with_a_gap_is_refused() {
         data: Default::default(),
     };
     let restored = Restored {
+        snapshot: None,
         hard_state: None,
         entries: vec![entry(1), entry(3)],
     };

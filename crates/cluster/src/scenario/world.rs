@@ -22,6 +22,8 @@ pub(super) struct World {
     disks: BTreeMap<BrokerId, Restored>,
     starts: u128,
     replication: i16,
+    /// Bytes of entries between two snapshots, where the story says it.
+    between_snapshots: Option<u64>,
     cut: BTreeSet<(BrokerId, BrokerId)>,
     travelling: VecDeque<(BrokerId, BrokerId, Letter)>,
     requests: u64,
@@ -66,6 +68,7 @@ impl World {
                 }
                 self.deliver();
             }
+            "snapshots" => self.between_snapshots = Some(words[1].parse().expect("bytes")),
             "messages" => self.show_messages = words[1] == "on",
             "pass" => self.pass(words[1].parse().expect("milliseconds")),
             "crash" => self.crash(broker(1)),
@@ -124,6 +127,9 @@ impl World {
         let mut options = Options::new(id, "story", self.voters.clone(), incarnation);
         options.observers = self.observers.clone();
         options.max_replication = self.replication;
+        if let Some(bytes) = self.between_snapshots {
+            options.max_bytes_between_snapshots = bytes;
+        }
         options.default_replication = self.replication;
         let port = 19092 + 10_000 * (id.0 as u16 - 1);
         options.listeners = vec![Listener {
@@ -225,6 +231,13 @@ impl World {
             } => {
                 self.persist(id, truncate_from, entries, hard_state);
             }
+            Action::Snapshot { snapshot, log_start } => {
+                self.say(format!(
+                    "{id} keeps a snapshot of entry {}, and the log from {log_start}",
+                    snapshot.index
+                ));
+                self.disks.entry(id).or_default().keep(snapshot, log_start);
+            }
             Action::Send { to, message } => self.travelling.push_back((id, to, Letter::Raft(message))),
             Action::Ask { to, token, request } => {
                 self.travelling.push_back((id, to, Letter::Ask(token, request)));
@@ -269,11 +282,7 @@ impl World {
             self.say(format!("{id} persists{hard}{range}"));
         }
         let disk = self.disks.entry(id).or_default();
-        if let Some(index) = truncate_from {
-            disk.entries.retain(|e| e.index < index);
-        }
-        disk.entries.extend(entries);
-        disk.hard_state = hard_state.or(disk.hard_state);
+        disk.persist(truncate_from, entries, hard_state);
     }
 
     fn deliver(&mut self) {

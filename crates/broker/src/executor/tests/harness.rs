@@ -37,6 +37,8 @@ impl Harness {
     pub(crate) fn start_serving(disk: &SimDisk, incarnation: u128, boot_id: &str, serving: Serving) -> Self {
         let mut node =
             cluster::Options::new(BrokerId(1), "c", vec![BrokerId(1)], Uuid::from_u128(incarnation));
+        // Every test restarts from snapshots, too.
+        node.max_bytes_between_snapshots = 1_000;
         let (name, host) = (CLIENT_LISTENER.to_owned(), "127.0.0.1".to_owned());
         node.listeners = vec![Listener {
             name,

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use cluster::{Listener, Millis, TICK};
-use disk::SimDisk;
-use kafka_protocol::messages::MetadataRequest;
+use cluster::{Listener, Metadata, Millis, TICK};
+use disk::{Disk, SimDisk};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{DeleteTopicsRequest, MetadataRequest};
 use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ pub(crate) struct Three {
     incarnations: u128,
     done: Vec<(RequestId, Outcome)>,
     frames: VecDeque<(BrokerId, BrokerId, Bytes)>,
+    /// Bytes of metadata entries between two snapshots.
+    between_snapshots: u64,
 }
 
 struct Broker {
@@ -43,6 +45,11 @@ struct Broker {
 impl Three {
     /// A cluster that is ready.
     pub(crate) fn start() -> Self {
+        Self::with_snapshots(4 << 20)
+    }
+
+    /// A cluster that is ready, and makes a snapshot of the metadata after so many bytes of entries.
+    pub(crate) fn with_snapshots(between_snapshots: u64) -> Self {
         let broker = |id| Broker {
             id: BrokerId(id),
             disk: SimDisk::new(),
@@ -57,6 +64,7 @@ impl Three {
             incarnations: 0,
             done: Vec::new(),
             frames: VecDeque::new(),
+            between_snapshots,
         };
         for id in 1..=3 {
             three.revive(id);
@@ -91,7 +99,9 @@ impl Three {
         });
         let clock = self.clock();
         let disk = self.broker(id).disk.clone();
-        let executor = Executor::open(disk, options(id, self.incarnations), clock, random).expect("opens");
+        let mut options = options(id, self.incarnations);
+        options.node.max_bytes_between_snapshots = self.between_snapshots;
+        let executor = Executor::open(disk, options, clock, random).expect("opens");
         self.broker(id).executor = Some(executor);
         for other in (1..=3).filter(|other| *other != id) {
             if self.broker(other).executor.is_some() {
@@ -246,6 +256,31 @@ impl Three {
         let all = usize::try_from(factor).expect("1 to 3");
         self.until("all are in sync", |three| three.isr(id).len() == all);
         id
+    }
+
+    pub(crate) fn delete(&mut self, to: i32, topic: &str) {
+        let names = vec![topic_name(topic)];
+        let request = DeleteTopicsRequest::default()
+            .with_topic_names(names)
+            .with_timeout_ms(10_000);
+        let Response::DeleteTopics(response) = self.ask(to, 5, Request::DeleteTopics(request)) else {
+            panic!("another response")
+        };
+        assert_eq!(response.responses[0].error_code, 0, "{response:?}");
+    }
+
+    /// The metadata that a broker knows, while it runs.
+    pub(crate) fn metadata(&self, id: i32) -> Option<&Metadata> {
+        let broker = self.brokers.iter().find(|broker| broker.id.0 == id)?;
+        broker.executor.as_ref().map(Executor::metadata)
+    }
+
+    /// The names of files or folders in a folder of a broker's disk.
+    pub(crate) fn names(&self, id: i32, folder: &str) -> Vec<String> {
+        let broker = self.brokers.iter().find(|broker| broker.id.0 == id);
+        let path = PathBuf::from(format!("/data/{id}/{folder}"));
+        let entries = broker.expect("1 to 3").disk.read_dir(&path).expect("a folder");
+        entries.into_iter().map(|entry| entry.name).collect()
     }
 
     /// The partition as a living broker sees it.
