@@ -171,3 +171,27 @@ fn too_many_open_files_are_told_from_a_disk_that_failed() {
     }
     assert!(matches!(of(rustix::io::Errno::IO), BrokerError::Disk { .. }));
 }
+
+#[test]
+fn durable_entries_that_cannot_be_read_are_not_cut_off() {
+    let disk = SimDisk::new();
+    let first = folder(&disk);
+    let (mut store, _) = open(&first);
+    let entries = [entry(1, 1, "[records]"), entry(2, 1, "[records]")];
+    store
+        .persist(&first, None, &entries, None, NOW)
+        .expect("persists");
+    drop((first, store));
+    let path = PathBuf::from("/data/__cluster_metadata-0/00000000000000000001.log");
+    let bytes = disk.read(&path).expect("reads");
+    let file = disk.open(&path, OpenMode::Write).expect("opens");
+    file.write_all_at(&[bytes[40] ^ 1], 40).expect("writes");
+    for trust in [Trust::SameBoot, Trust::CleanStop] {
+        let again = disk.after_kill();
+        let refused = QuorumStore::open(&folder(&again), BETWEEN, NOW, trust).err();
+        assert!(
+            matches!(refused, Some(BrokerError::MetadataLog { .. })),
+            "{trust:?}: {refused:?}"
+        );
+    }
+}

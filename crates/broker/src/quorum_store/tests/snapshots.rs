@@ -204,3 +204,41 @@ fn a_lost_snapshot_is_noticed() {
         "{refused}"
     );
 }
+
+#[test]
+fn whatever_a_power_loss_takes_was_not_needed() {
+    for seed in 0..20_u64 {
+        let mut state = seed;
+        let mut choose = |choices: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % choices
+        };
+        let mut disk = SimDisk::new();
+        let mut index = 0;
+        let mut expected = Restored::default();
+        for round in 0..6 {
+            let first = folder(&disk);
+            let (mut store, found) = open(&first);
+            assert_eq!(found, expected, "seed {seed}, round {round}");
+            for _ in 0..choose(12) {
+                index += 1;
+                let new = entry(index, 1, "[records]");
+                let hard_state = (index == 1).then_some(STATE);
+                store
+                    .persist(&first, None, std::slice::from_ref(&new), hard_state, NOW)
+                    .expect("persists");
+                expected.persist(None, vec![new], hard_state);
+                if choose(5) == 0 {
+                    let log_start = expected.snapshot.as_ref().map_or(1, |s| s.index.0 + 1);
+                    let snapshot = entry(index, 1, "[all]");
+                    store
+                        .snapshot(&first, &snapshot, Index(log_start), NOW)
+                        .expect("makes a snapshot");
+                    expected.keep(snapshot, Index(log_start));
+                }
+            }
+            drop((first, store));
+            disk = disk.after_power_loss(&mut choose);
+        }
+    }
+}
