@@ -208,22 +208,25 @@ impl<D: Disk> Folder<D> {
     }
 }
 
-/// Creates a folder and what is missing above it, each durable in its parent.
+/// Creates a folder and what is missing above it, each durable in its parent, also where it was there: a
+/// process that was killed may have left it in the page cache only.
 fn create_dirs<D: Disk>(disk: &D, path: &Path) -> Result<(), BrokerError> {
     let failed = |e| BrokerError::disk(path, e);
-    if disk.exists(path).map_err(failed)? {
-        return Ok(());
-    }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let there = disk.exists(path).map_err(failed)?;
     if let Some(parent) = parent {
         create_dirs(disk, parent)?;
     }
-    match disk.create_dir(path) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        created => created.map_err(failed)?,
+    if !there {
+        match disk.create_dir(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            created => created.map_err(failed)?,
+        }
     }
-    match parent {
-        Some(parent) => disk.sync_dir(parent).map_err(failed),
+    match parent.map(|parent| disk.sync_dir(parent)) {
+        // What this user may not look into, no broker of this user has made.
+        Some(Err(e)) if there && e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Some(synced) => synced.map_err(failed),
         None => Ok(()),
     }
 }

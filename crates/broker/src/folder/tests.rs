@@ -132,3 +132,16 @@ fn a_folder_that_cannot_be_written_and_a_full_disk_say_so() {
         .expect("refused");
     assert!(matches!(refused, BrokerError::DiskFull { .. }), "{refused}");
 }
+
+#[test]
+fn a_folder_that_a_killed_process_has_made_survives_a_power_loss() {
+    let disk = SimDisk::new();
+    disk.keep_images();
+    drop(open(&disk, BOOT));
+    for image in disk.take_images() {
+        let killed = image.after_kill();
+        drop(open(&killed, BOOT));
+        let left = left(&killed.after_power_loss(|_| 0), BOOT);
+        assert_ne!(left, Left::New, "killed before {:?}", image.before());
+    }
+}

@@ -210,7 +210,9 @@ fn whatever_a_power_loss_takes_was_not_needed() {
     for seed in 0..20_u64 {
         let mut state = seed;
         let mut choose = |choices: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % choices
         };
         let mut disk = SimDisk::new();
