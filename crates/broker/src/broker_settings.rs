@@ -172,10 +172,13 @@ fn own(node: &cluster::Options, serving: &Serving) -> Vec<BrokerSetting> {
         ),
         set(
             "process.roles",
-            "broker,controller".into(),
+            match node.voters.contains(&node.id) {
+                true => "broker,controller".into(),
+                false => "broker".into(),
+            },
             "".into(),
             T::List,
-            "Each broker is also a voter of the metadata quorum.",
+            "The first three brokers are also voters of the metadata quorum; of fewer the first one alone.",
         ),
     ]
 }

@@ -143,8 +143,10 @@ pub struct BrokerOptions {
     pub cluster_id: String,
     /// The broker's folder; created if it is absent.
     pub folder: PathBuf,
-    /// All brokers of the metadata quorum, this one among them.
+    /// All voters of the metadata quorum. This broker is among these or among the observers.
     pub voters: Vec<Peer>,
+    /// All other brokers that there can be, whether they are there yet or not.
+    pub observers: Vec<Peer>,
     /// What brokers prove to each other.
     pub secret: ClusterSecret,
     /// Where clients connect.
@@ -166,6 +168,11 @@ pub struct BrokerOptions {
 }
 
 impl BrokerOptions {
+    /// Voters and observers.
+    pub(crate) fn brokers(&self) -> impl Iterator<Item = &Peer> {
+        self.voters.iter().chain(&self.observers)
+    }
+
     /// The settings of a broker with the defaults for all that can have one.
     #[must_use]
     pub fn new(
@@ -182,6 +189,7 @@ impl BrokerOptions {
             cluster_id: cluster_id.into(),
             folder: folder.into(),
             voters,
+            observers: Vec::new(),
             secret,
             clients,
             advertised: None,

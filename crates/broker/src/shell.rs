@@ -47,7 +47,7 @@ pub async fn run(
     mut options: BrokerOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), BrokerError> {
-    if !options.voters.iter().any(|peer| peer.id == options.id) {
+    if !options.brokers().any(|peer| peer.id == options.id) {
         return Err(BrokerError::NotAmongPeers { id: options.id });
     }
     options.limits.connections = open_files::room_for(options.limits.connections);
@@ -69,11 +69,7 @@ pub async fn run(
         .map_err(|_| BrokerError::Died { part: "flusher" })?;
 
     let (queues, urgent, requests) = Queues::new();
-    let others = options
-        .voters
-        .iter()
-        .filter(|peer| peer.id != options.id)
-        .cloned();
+    let others = options.brokers().filter(|peer| peer.id != options.id).cloned();
     let (links, tasks) = PeerLinks::new(others, options.id, &options.cluster_id, &options.secret, &urgent);
     let states: LinkStates = tasks
         .iter()
@@ -163,7 +159,8 @@ fn executor_options(options: &BrokerOptions, addresses: Ready) -> ExecutorOption
     node.listeners = vec![clients, peers];
     node.default_partitions = options.default_partitions;
     node.default_replication = options.default_replication;
-    node.max_replication = i16::try_from(options.voters.len()).unwrap_or(i16::MAX);
+    node.observers = options.observers.iter().map(|peer| peer.id).collect();
+    node.max_replication = i16::try_from(options.brokers().count()).unwrap_or(i16::MAX);
     // Without it every start counts as one after a power loss, which is safe and slow.
     let boot_id = std::fs::read_to_string(BOOT_ID).unwrap_or_else(|_| format!("unknown {incarnation}"));
     ExecutorOptions {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::check::Checker;
 use crate::error::Problem;
 use crate::folders::Folders;
-use crate::keys::KEYS;
+use crate::keys::{KEYS, MOST_BROKERS};
 use crate::kind;
 use crate::machine::Machine;
 use crate::origin::Origin;
@@ -37,7 +37,7 @@ pub(crate) fn assemble(
     }
     let mut wrong = Wrong::default();
     let mut notes = Vec::new();
-    let brokers = wrong.keep(brokers(values));
+    let possible = wrong.keep(brokers(values));
     let kafka = wrong.keep(kafka(values));
     let topics = wrong.keep(topics(values));
     let generator = wrong.keep(generator(values));
@@ -45,12 +45,20 @@ pub(crate) fn assemble(
     let ui = wrong.keep(ui(values));
     let sql = wrong.keep(sql(values));
     let log_level = wrong.keep(values.text("log.level"));
-    if let (Some(brokers), Some(ui)) = (&brokers, ui) {
+    let count = wrong.keep(values.whole("kafka.brokers"));
+    let brokers = possible.as_deref().zip(count).map(|(all, count)| &all[..count]);
+    if let (Some(brokers), Some(ui)) = (brokers, ui) {
         wrong.keep(ports_differ(values, brokers, ui));
     }
-    let kafka = brokers
-        .zip(kafka)
-        .map(|(brokers, kafka)| Kafka { brokers, ..kafka });
+    let brokers = brokers.map(<[_]>::to_vec);
+    let kafka = match (brokers, possible, kafka) {
+        (Some(brokers), Some(possible), Some(kafka)) => Some(Kafka {
+            brokers,
+            possible,
+            ..kafka
+        }),
+        _ => None,
+    };
     let all = (kafka, topics, generator, etl, ui, sql, log_level);
     let (Some(kafka), Some(topics), Some(generator), Some(etl), Some(ui), Some(sql), Some(log_level)) = all
     else {
@@ -78,10 +86,16 @@ pub(crate) fn assemble(
 }
 
 /// The keys of the ports, by broker: clients, then brokers.
-const PORTS: [[&str; 2]; 3] = [
+const PORTS: [[&str; 2]; MOST_BROKERS] = [
     ["kafka.external_ports.broker_1", "kafka.peer_ports.broker_1"],
     ["kafka.external_ports.broker_2", "kafka.peer_ports.broker_2"],
     ["kafka.external_ports.broker_3", "kafka.peer_ports.broker_3"],
+    ["kafka.external_ports.broker_4", "kafka.peer_ports.broker_4"],
+    ["kafka.external_ports.broker_5", "kafka.peer_ports.broker_5"],
+    ["kafka.external_ports.broker_6", "kafka.peer_ports.broker_6"],
+    ["kafka.external_ports.broker_7", "kafka.peer_ports.broker_7"],
+    ["kafka.external_ports.broker_8", "kafka.peer_ports.broker_8"],
+    ["kafka.external_ports.broker_9", "kafka.peer_ports.broker_9"],
 ];
 
 /// The brokers are added by the caller: their ports are told of even where the copies are wrong.
@@ -90,6 +104,7 @@ fn kafka(values: &Checker<'_>) -> Result<Kafka, Problem> {
     Ok(Kafka {
         host: values.address("kafka.host")?,
         brokers: Vec::new(),
+        possible: Vec::new(),
         partitions: values.whole("kafka.partitions")?,
         replication_factor,
         min_insync_replicas,
@@ -97,10 +112,10 @@ fn kafka(values: &Checker<'_>) -> Result<Kafka, Problem> {
     })
 }
 
+/// Every broker that there can be.
 fn brokers(values: &Checker<'_>) -> Result<Vec<Broker>, Problem> {
-    let count: u32 = values.whole("kafka.brokers")?;
     let mut brokers = Vec::new();
-    for (id, [client_key, peer_key]) in (1..=count).zip(PORTS) {
+    for (id, [client_key, peer_key]) in (1..).zip(PORTS) {
         let client_port: u16 = values.whole(client_key)?;
         let peer_port = match values.optional(peer_key)? {
             Some(port) => port,
@@ -133,8 +148,11 @@ fn copies(values: &Checker<'_>) -> Result<(u32, u32), Problem> {
         let message =
             format!("is {factor}, but each copy needs a broker of its own and `kafka.brokers` is {brokers}");
         let help = match brokers {
-            3.. => at_most(brokers),
-            _ => format!("{}, or raise `kafka.brokers` (3 at most)", at_most(brokers)),
+            brokers if brokers as usize == MOST_BROKERS => at_most(brokers),
+            _ => format!(
+                "{}, or raise `kafka.brokers` ({MOST_BROKERS} at most)",
+                at_most(brokers)
+            ),
         };
         return Err(values.problem(factor_key, message).help(help));
     }

@@ -21,6 +21,9 @@ impl Key {
     }
 }
 
+/// Most brokers of one platform.
+pub(crate) const MOST_BROKERS: usize = 9;
+
 const RATE: Kind = Kind::Number {
     min: 0.0,
     max: 10_000_000.0,
@@ -50,9 +53,12 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "kafka.brokers",
-        Kind::Whole { min: 1, max: 3 },
+        Kind::Whole {
+            min: 1,
+            max: MOST_BROKERS as u64,
+        },
         Some("3"),
-        "broker processes",
+        "broker processes, at least; `minicluster brokers add` starts more",
     ),
     key(
         "kafka.host",
@@ -82,6 +88,42 @@ pub const KEYS: &[Key] = &[
     )
     .also(&["KAFKA_3_EXTERNAL"]),
     key(
+        "kafka.external_ports.broker_4",
+        Kind::Port,
+        Some("49092"),
+        "where clients reach broker 4",
+    ),
+    key(
+        "kafka.external_ports.broker_5",
+        Kind::Port,
+        Some("49102"),
+        "where clients reach broker 5",
+    ),
+    key(
+        "kafka.external_ports.broker_6",
+        Kind::Port,
+        Some("49112"),
+        "where clients reach broker 6",
+    ),
+    key(
+        "kafka.external_ports.broker_7",
+        Kind::Port,
+        Some("49122"),
+        "where clients reach broker 7",
+    ),
+    key(
+        "kafka.external_ports.broker_8",
+        Kind::Port,
+        Some("49132"),
+        "where clients reach broker 8",
+    ),
+    key(
+        "kafka.external_ports.broker_9",
+        Kind::Port,
+        Some("49142"),
+        "where clients reach broker 9",
+    ),
+    key(
         "kafka.peer_ports.broker_1",
         Kind::Port,
         None,
@@ -98,6 +140,42 @@ pub const KEYS: &[Key] = &[
         Kind::Port,
         None,
         "where brokers reach broker 3; the external port + 1 if not set",
+    ),
+    key(
+        "kafka.peer_ports.broker_4",
+        Kind::Port,
+        None,
+        "where brokers reach broker 4; the external port + 1 if not set",
+    ),
+    key(
+        "kafka.peer_ports.broker_5",
+        Kind::Port,
+        None,
+        "where brokers reach broker 5; the external port + 1 if not set",
+    ),
+    key(
+        "kafka.peer_ports.broker_6",
+        Kind::Port,
+        None,
+        "where brokers reach broker 6; the external port + 1 if not set",
+    ),
+    key(
+        "kafka.peer_ports.broker_7",
+        Kind::Port,
+        None,
+        "where brokers reach broker 7; the external port + 1 if not set",
+    ),
+    key(
+        "kafka.peer_ports.broker_8",
+        Kind::Port,
+        None,
+        "where brokers reach broker 8; the external port + 1 if not set",
+    ),
+    key(
+        "kafka.peer_ports.broker_9",
+        Kind::Port,
+        None,
+        "where brokers reach broker 9; the external port + 1 if not set",
     ),
     key(
         "kafka.partitions",

@@ -125,12 +125,12 @@ impl Loaded {
     /// A value that nobody set and that follows from others.
     fn derived(&self, path: &str) -> Option<String> {
         let Settings { kafka, folders, .. } = &self.settings;
-        let peer_port = |index: usize| Some(kafka.brokers.get(index)?.peer_port.to_string());
+        if let Some(id) = path.strip_prefix("kafka.peer_ports.broker_") {
+            let broker = kafka.possible.iter().find(|broker| broker.id.to_string() == id)?;
+            return Some(broker.peer_port.to_string());
+        }
         let folder = |folder: &Path| Some(folder.display().to_string());
         match path {
-            "kafka.peer_ports.broker_1" => peer_port(0),
-            "kafka.peer_ports.broker_2" => peer_port(1),
-            "kafka.peer_ports.broker_3" => peer_port(2),
             "kafka.replication_factor" => Some(kafka.replication_factor.to_string()),
             "kafka.min_insync_replicas" => Some(kafka.min_insync_replicas.to_string()),
             "kafka.bootstrap_servers" | "data_generator.bootstrap_servers" => {

@@ -1,5 +1,6 @@
 //! Checked configuration: every value parsed, bounded, and consistent with the others.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -37,8 +38,11 @@ pub struct Settings {
 pub struct Kafka {
     /// The address that all brokers listen on.
     pub host: IpAddr,
-    /// The brokers, by id from 1.
+    /// The brokers, by id: as many as are asked for, until [`in_service`](Self::in_service) says which
+    /// there are.
     pub brokers: Vec<Broker>,
+    /// Every broker that there can be, by id from 1 to 9.
+    pub possible: Vec<Broker>,
     /// Partitions of a new topic.
     pub partitions: u32,
     /// Copies of a partition, as wanted.
@@ -185,6 +189,12 @@ impl Settings {
 }
 
 impl Kafka {
+    /// Makes the brokers those with these ids: those that the cluster has.
+    pub fn in_service(&mut self, ids: &BTreeSet<u32>) {
+        let of_them = self.possible.iter().filter(|broker| ids.contains(&broker.id));
+        self.brokers = of_them.copied().collect();
+    }
+
     /// `host:port`, with brackets around an IPv6 host.
     #[must_use]
     pub fn address(&self, port: u16) -> String {

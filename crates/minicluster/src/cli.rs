@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use config::{Flag, Loaded, Machine, Settings, Sources, named_folder};
-use run::RunFolder;
+use run::{MembershipFile, RunFolder};
 
 use crate::command::{
     clean, completions, config as configuration, consume, doctor, generate, ledger, logs, produce, restart,
@@ -152,8 +152,17 @@ impl Command {
 }
 
 impl Shared {
-    /// The settings of the platform that these flags lead to: where it runs, those it runs with.
+    /// The settings of the platform that these flags lead to: where it runs, those it runs with. The brokers
+    /// are those that its cluster has, once it is founded.
     pub(crate) fn settings(&self) -> Outcome<Settings> {
+        let mut settings = self.settings_in_effect()?;
+        if let Some(membership) = MembershipFile::new(&settings.folders).read()? {
+            settings.kafka.in_service(&membership.brokers);
+        }
+        Ok(settings)
+    }
+
+    fn settings_in_effect(&self) -> Outcome<Settings> {
         // A platform with a name is found without any file.
         if let Some(file) = self.named_snapshot()? {
             return self.with_snapshot(file);

@@ -17,18 +17,30 @@ pub(crate) struct Wanted {
 
 /// Every port that these settings ask for.
 pub(crate) fn wanted(settings: &Settings) -> Vec<Wanted> {
-    let of_broker = |broker: &Broker| {
-        [
-            ("external_ports", broker.client_port),
-            ("peer_ports", broker.peer_port),
-        ]
-        .map(|(section, port)| Wanted {
-            port,
-            key: format!("kafka.{section}.broker_{}", broker.id),
-        })
-    };
     let brokers = settings.kafka.brokers.iter().flat_map(of_broker);
-    brokers.chain(of_console(settings)).collect()
+    of_console(settings).into_iter().chain(brokers).collect()
+}
+
+/// The same, and behind them those of brokers that aren't there yet: a port must be known to all before its
+/// broker joins.
+pub(crate) fn possible(settings: &Settings) -> Vec<Wanted> {
+    let absent = |broker: &&Broker| !settings.kafka.brokers.contains(broker);
+    let others = settings.kafka.possible.iter().filter(absent);
+    let mut all = wanted(settings);
+    all.extend(others.flat_map(of_broker));
+    all
+}
+
+/// Those of one broker.
+pub(crate) fn of_broker(broker: &Broker) -> [Wanted; 2] {
+    [
+        ("external_ports", broker.client_port),
+        ("peer_ports", broker.peer_port),
+    ]
+    .map(|(section, port)| Wanted {
+        port,
+        key: format!("kafka.{section}.broker_{}", broker.id),
+    })
 }
 
 /// Those of the console.
@@ -81,6 +93,15 @@ pub(crate) fn free(host: IpAddr, wanted: &[Wanted]) -> Outcome<Vec<(String, Stri
 /// # Errors
 /// The first that can't, with its holder and the setting to change.
 pub(crate) fn check(host: IpAddr, wanted: &[Wanted]) -> Outcome {
+    for (place, Wanted { port, key }) in wanted.iter().enumerate() {
+        if let Some(other) = wanted[..place].iter().find(|other| other.port == *port) {
+            let message = format!(
+                "port {port} is wanted twice, by `{}` and by `{key}`: choose another with `--set {key}=PORT`",
+                other.key
+            );
+            return Err(Failure::new(Code::Conflict, message));
+        }
+    }
     wanted.iter().try_for_each(|wanted| check_one(host, wanted))
 }
 

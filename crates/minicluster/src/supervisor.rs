@@ -10,14 +10,14 @@ mod order;
 mod patience;
 mod plan;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use config::Settings;
 use jiff::Timestamp;
 use run::{
-    Death, EventKind, Process, ProcessHandle, RunEvent, RunFolder, Service, ServiceState, Supervised,
-    SupervisorRecord,
+    Death, EventKind, MembershipFile, Process, ProcessHandle, Request, RunError, RunEvent, RunFolder,
+    Service, ServiceState, Supervised, SupervisorRecord,
 };
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,7 +92,7 @@ impl Supervisor {
             events: VecDeque::new(),
         };
         // Of an earlier one; nobody waits for them any more.
-        run.take_restart_requests()?;
+        run.take_requests()?;
         Ok(Self {
             plan: Plan::new(services(&settings), Patience::default()),
             launcher: Launcher::new(start, run.clone(), tell),
@@ -142,7 +142,7 @@ impl Supervisor {
                 Some(()) = terminate.recv() => Event::StopRequested,
                 Some(()) = hang_up.recv() => Event::StopRequested,
                 Some(()) = requests.recv() => {
-                    pending.extend(self.restart_requests());
+                    pending.extend(self.requests());
                     Event::Tick
                 }
                 () = &mut orphaned, if has_parent => {
@@ -190,7 +190,11 @@ impl Supervisor {
                 }
             }
         }
-        for (service, state) in self.plan.states() {
+        let states: BTreeMap<Service, ServiceState> = self.plan.states().collect();
+        self.record
+            .services
+            .retain(|service, _| states.contains_key(service));
+        for (service, state) in states {
             self.record.services.entry(service).or_default().state = state;
         }
         if self.record != before {
@@ -208,18 +212,73 @@ impl Supervisor {
         Some(self.exited(service, exit))
     }
 
-    fn restart_requests(&mut self) -> Vec<Event> {
-        match self.run.take_restart_requests() {
-            Ok(services) => services.into_iter().map(Event::RestartRequested).collect(),
-            Err(error) => {
+    fn requests(&mut self) -> Vec<Event> {
+        let requests = self.run.take_requests();
+        let requests = requests.unwrap_or_else(|error| {
+            self.tell(
+                None,
+                EventKind::Note,
+                format!("something was asked for in vain: {error}"),
+            );
+            Vec::new()
+        });
+        requests
+            .into_iter()
+            .filter_map(|request| self.request(request))
+            .collect()
+    }
+
+    fn request(&mut self, request: Request) -> Option<Event> {
+        let changed = match request {
+            Request::Restart(service) => return Some(Event::RestartRequested(service)),
+            Request::Add(Service::Broker(id)) => self.change_brokers(|brokers| {
+                brokers.insert(id);
+            }),
+            Request::Remove(Service::Broker(id)) => self.change_brokers(|brokers| {
+                brokers.remove(&id);
+            }),
+            // Only brokers are more or less.
+            Request::Add(_) | Request::Remove(_) => return None,
+        };
+        match (changed, request) {
+            (Err(error), _) => {
                 self.tell(
                     None,
                     EventKind::Note,
-                    format!("a restart was asked for in vain: {error}"),
+                    format!("the brokers stay as they are: {error}"),
                 );
-                Vec::new()
+                None
+            }
+            (Ok(()), Request::Remove(service)) => {
+                self.tell(
+                    Some(service),
+                    EventKind::Note,
+                    format!("{service} leaves the cluster"),
+                );
+                Some(Event::Removed(service))
+            }
+            (Ok(()), Request::Add(service) | Request::Restart(service)) => {
+                self.tell(
+                    Some(service),
+                    EventKind::Note,
+                    format!("{service} joins the cluster"),
+                );
+                Some(Event::Added(service))
             }
         }
+    }
+
+    /// Durably, before anything is started or stopped.
+    fn change_brokers(&mut self, change: impl FnOnce(&mut BTreeSet<u32>)) -> Result<(), RunError> {
+        let file = MembershipFile::new(&self.settings.folders);
+        let Some(mut membership) = file.read()? else {
+            return Ok(());
+        };
+        change(&mut membership.brokers);
+        file.write(&membership)?;
+        self.settings.kafka.in_service(&membership.brokers);
+        self.record.bootstrap = self.settings.bootstrap();
+        Ok(())
     }
 
     fn look_for_pauses(&mut self) {

@@ -36,6 +36,17 @@ pub enum RunError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What says which brokers the cluster has doesn't fit what lies beside it.
+    #[error(
+        "{}: {reason}; bring back the file that lay there, or start from nothing with `minicluster clean --all`",
+        path.display()
+    )]
+    Membership {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A supervisor runs in this data folder.
     #[error(
         "already running in {}{}: `minicluster status` shows it, `minicluster down` stops it",

@@ -47,6 +47,20 @@ pub(crate) fn replace_text(path: &Path, text: &str) -> Result<(), RunError> {
     })
 }
 
+/// Replaces a file as a whole, durably.
+pub(crate) fn replace_durably(path: &Path, content: &[u8]) -> Result<(), RunError> {
+    let draft = draft_of(path);
+    let replaced = write_draft(&draft, content, 0o644)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| std::fs::rename(&draft, path));
+    replaced.map_err(|error| {
+        // As above.
+        let _ = std::fs::remove_file(&draft);
+        RunError::file(path, error)
+    })?;
+    sync_folder_of(path)
+}
+
 /// Creates a file durably with this content. A file that is there already stays:
 /// of several processes that create it at once all go on with the same one.
 pub(crate) fn create_once(path: &Path, content: &[u8], mode: u32) -> Result<(), RunError> {
@@ -60,6 +74,10 @@ pub(crate) fn create_once(path: &Path, content: &[u8], mode: u32) -> Result<(), 
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(RunError::file(path, error)),
         _ => {}
     }
+    sync_folder_of(path)
+}
+
+fn sync_folder_of(path: &Path) -> Result<(), RunError> {
     let folder = path.parent().unwrap_or(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| RunError::file(folder, error))

@@ -7,7 +7,7 @@
 //! | `services.lock` | empty; `flock` while services are looked for or record themselves | all |
 //! | `<service>.json` | [`ServiceRecord`] | the service itself, when it begins |
 //! | `settings.yml` | the settings in effect (`config::Loaded::snapshot`) | `up` |
-//! | `restart/<service>` | empty: the service is to be restarted | `restart`; `up` removes it |
+//! | `requests/<what>-<service>` | empty: what the supervisor shall do ([`Request`]) | commands; `up` removes it |
 //! | `cluster-secret` | 32 random bytes in base64, for the owner only | `up` |
 //! | `logs/<service>.log` | what the service logs | the service, through its stderr |
 //!
@@ -47,6 +47,27 @@ pub struct DataFolder {
     format: u32,
     /// Kafka's `cluster.id`: 22 characters of URL-safe base64.
     pub cluster_id: String,
+}
+
+/// What a command wants of the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Stop the service as it should be and start it again.
+    Restart(Service),
+    /// The broker joins the cluster: start it, now and at each `up`.
+    Add(Service),
+    /// The broker leaves the cluster: stop it, for good.
+    Remove(Service),
+}
+
+impl Request {
+    fn file_name(self) -> String {
+        match self {
+            Self::Restart(service) => format!("restart-{service}"),
+            Self::Add(service) => format!("add-{service}"),
+            Self::Remove(service) => format!("remove-{service}"),
+        }
+    }
 }
 
 /// The run folder of one data folder.
@@ -274,36 +295,38 @@ impl RunFolder {
         file::replace_text(&self.settings_file(), settings)
     }
 
-    /// Asks the supervisor to restart a service. It looks when it gets SIGUSR1.
+    /// Asks something of the supervisor. It looks when it gets SIGUSR1.
     ///
     /// # Errors
     /// If this can't be written.
-    pub fn request_restart(&self, service: Service) -> Result<(), RunError> {
+    pub fn request(&self, request: Request) -> Result<(), RunError> {
         let folder = self.requests();
         std::fs::create_dir_all(&folder).map_err(|error| RunError::file(&folder, error))?;
-        file::replace_text(&folder.join(service.to_string()), "")
+        file::replace_text(&folder.join(request.file_name()), "")
     }
 
-    /// Takes the services that somebody wants restarted.
+    /// Takes what somebody wants of the supervisor.
     ///
     /// # Errors
     /// If the requests can't be read or removed.
-    pub fn take_restart_requests(&self) -> Result<Vec<Service>, RunError> {
+    pub fn take_requests(&self) -> Result<Vec<Request>, RunError> {
         let folder = self.requests();
         let mut requested = Vec::new();
         for service in Service::all() {
-            let path = folder.join(service.to_string());
-            match std::fs::remove_file(&path) {
-                Ok(()) => requested.push(service),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(RunError::file(&path, error)),
+            for request in [Request::Restart, Request::Add, Request::Remove].map(|of| of(service)) {
+                let path = folder.join(request.file_name());
+                match std::fs::remove_file(&path) {
+                    Ok(()) => requested.push(request),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(RunError::file(&path, error)),
+                }
             }
         }
         Ok(requested)
     }
 
     fn requests(&self) -> PathBuf {
-        self.run.join("restart")
+        self.run.join("requests")
     }
 
     /// Where the supervisor itself logs when it runs in the background.

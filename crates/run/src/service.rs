@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// The highest id of a broker.
+const MOST_BROKERS: u32 = 9;
+
 /// A service. Shown by its name, as in `broker-1.log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -21,13 +24,13 @@ pub enum Service {
 
 /// A name that is no service's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no service: they are broker-1, broker-2, broker-3, etl, generator and console")]
+#[error("`{0}` is no service: they are broker-1 to broker-9, etl, generator and console")]
 pub struct UnknownService(pub String);
 
 impl Service {
     /// Every service that a platform can have.
     pub fn all() -> impl Iterator<Item = Self> {
-        (1..=3)
+        (1..=MOST_BROKERS)
             .map(Self::Broker)
             .chain([Self::Etl, Self::Generator, Self::Console])
     }
@@ -77,7 +80,7 @@ mod tests {
         for service in Service::all() {
             assert_eq!(service.to_string().parse(), Ok(service));
         }
-        for name in ["", "broker-4", "broker", "Etl"] {
+        for name in ["", "broker-10", "broker-0", "broker", "Etl"] {
             let error = name.parse::<Service>().expect_err("no service");
             assert!(error.to_string().starts_with(&format!("`{name}` is no service")));
         }

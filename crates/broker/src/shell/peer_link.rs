@@ -31,6 +31,8 @@ const QUEUE: usize = 4_096;
 const QUEUED_BYTES: usize = 2 * MAX_FRAME;
 /// Pauses between two attempts grow from the first to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+/// To the second of these where nobody was there yet: whoever comes dials, and is dialed back at once.
+const UNMET: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Frames are written together up to so many bytes.
@@ -152,6 +154,7 @@ impl PeerLink {
     /// Dials again and again. Ends when the executor is gone.
     pub(crate) async fn run(mut self) {
         let mut pause = BACKOFF.0;
+        let mut longest = UNMET;
         let mut told = None;
         loop {
             let (failure, was_connected) = match self.connect().await {
@@ -164,14 +167,25 @@ impl PeerLink {
                     }
                     self.state.connected.send_replace(true);
                     told = None;
+                    longest = BACKOFF.1;
                     (self.forward(reader, writer).await, true)
                 }
-                Err(failure) => (failure, false),
+                Err(failure) => {
+                    while self.try_next().is_some() {}
+                    (failure, false)
+                }
             };
             self.state.connected.send_replace(false);
             let text = failure.to_string();
             if told.as_ref() != Some(&text) && !self.submissions.is_closed() {
-                tracing::info!(broker = self.peer.id.0, "no connection: {text}");
+                let broker = self.peer.id.0;
+                match failure {
+                    // Most brokers that there can be never come.
+                    LinkError::Unreachable(_) if longest == UNMET => {
+                        tracing::debug!(broker, "no connection: {text}");
+                    }
+                    _ => tracing::info!(broker, "no connection: {text}"),
+                }
                 told = Some(text);
             }
             if !self.tell(Input::PeerLost(self.peer.id)).await {
@@ -180,7 +194,7 @@ impl PeerLink {
             pause = if was_connected {
                 BACKOFF.0
             } else {
-                (pause * 2).min(BACKOFF.1)
+                (pause * 2).min(longest)
             };
             tokio::select! {
                 () = sleep(pause) => {}

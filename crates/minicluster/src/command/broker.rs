@@ -1,9 +1,9 @@
 //! `minicluster broker`: one broker of the cluster.
 
 use broker::{BrokerError, BrokerOptions, ClusterSecret, ListenOn, Peer};
-use config::Settings;
+use config::{Broker, Settings};
 use record::BrokerId;
-use run::{RunFolder, Service};
+use run::{MembershipFile, RunFolder, Service};
 
 use crate::cli::ServiceOptions;
 use crate::failure::{Code, Failure, Outcome};
@@ -11,13 +11,12 @@ use crate::service;
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -> Outcome {
-    if !settings.kafka.brokers.iter().any(|broker| broker.id == id) {
-        let count = settings.kafka.brokers.len();
-        return Err(Failure::new(
-            Code::Usage,
-            format!("there is no broker {id}: `kafka.brokers` is {count}"),
-        ));
-    }
+    let Some(own) = settings.kafka.brokers.iter().find(|broker| broker.id == id) else {
+        let ids = settings.kafka.brokers.iter().map(|broker| broker.id.to_string());
+        let ids = ids.collect::<Vec<_>>().join(", ");
+        let message = format!("there is no broker {id} in this cluster: it has {ids}; raise `kafka.brokers`");
+        return Err(Failure::new(Code::Usage, message));
+    };
     let run = service::begin(settings, Service::Broker(id), service, None).await?;
     if !reserve::probe_reservation() {
         tracing::warn!("address space is limited here (ulimit -v?): a hostile frame may end this broker");
@@ -25,7 +24,7 @@ pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -
     let (tell, told) = tokio::sync::oneshot::channel();
     let options = BrokerOptions {
         ready: Some(tell),
-        ..options(settings, &run, id)?
+        ..options(settings, &run, *own)?
     };
     tokio::spawn(async move {
         if let Ok(ready) = told.await {
@@ -40,39 +39,41 @@ pub(crate) async fn run(settings: &Settings, id: u32, service: ServiceOptions) -
     broker::run(options, stop).await.map_err(failure)
 }
 
-fn options(settings: &Settings, run: &RunFolder, id: u32) -> Outcome<BrokerOptions> {
+fn options(settings: &Settings, run: &RunFolder, own: Broker) -> Outcome<BrokerOptions> {
     let kafka = &settings.kafka;
     let identity = run.create_identity(kafka.cluster_id.as_deref())?;
     run.create_secret()?;
+    let file = MembershipFile::new(&settings.folders);
+    let membership = file.found(&identity.cluster_id, kafka.brokers.len())?;
     let host = kafka.host.to_string();
-    let broker_id = |id: u32| i32::try_from(id).map(BrokerId);
-    let mut voters = Vec::new();
-    for broker in &kafka.brokers {
-        voters.push(Peer {
-            id: broker_id(broker.id)?,
+    let (mut voters, mut observers) = (Vec::new(), Vec::new());
+    for broker in &kafka.possible {
+        let peer = Peer {
+            id: BrokerId(i32::try_from(broker.id)?),
             host: host.clone(),
             port: broker.peer_port,
-        });
+        };
+        match membership.voters.contains(&broker.id) {
+            true => voters.push(peer),
+            false => observers.push(peer),
+        }
     }
-    let index = usize::try_from(id)? - 1;
-    let own = kafka.brokers[index];
-    let clients = ListenOn::new(
-        &host,
-        own.client_port,
-        format!("kafka.external_ports.broker_{id}"),
-    );
-    let peers = ListenOn::new(&host, own.peer_port, format!("kafka.peer_ports.broker_{id}"));
+    let listen = |port, section: &str| {
+        let key = format!("kafka.{section}.broker_{}", own.id);
+        ListenOn::new(&host, port, key)
+    };
     Ok(BrokerOptions {
+        observers,
         default_partitions: i32::try_from(kafka.partitions)?,
         default_replication: i16::try_from(kafka.replication_factor)?,
         ..BrokerOptions::new(
-            broker_id(id)?,
+            BrokerId(i32::try_from(own.id)?),
             identity.cluster_id,
-            settings.folders.broker(id),
+            settings.folders.broker(own.id),
             voters,
             ClusterSecret::new(run.secret()?).map_err(failure)?,
-            clients,
-            peers,
+            listen(own.client_port, "external_ports"),
+            listen(own.peer_port, "peer_ports"),
         )
     })
 }

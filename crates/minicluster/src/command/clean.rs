@@ -194,7 +194,7 @@ fn paths(settings: &Settings, part: Part) -> Vec<PathBuf> {
                     "cluster-secret",
                     "supervisor.json",
                     "settings.yml",
-                    "restart",
+                    "requests",
                     "logs",
                 ],
             );

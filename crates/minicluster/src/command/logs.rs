@@ -23,7 +23,7 @@ Examples:
   minicluster logs -f etl                  and what the ETL logs from now on
   minicluster logs broker-1 --lines 1000 | grep WARN")]
 pub(crate) struct Options {
-    /// broker-1, broker-2, broker-3, etl, generator, console; several are fine [default: all, and the
+    /// broker-1, broker-2, ..., etl, generator, console; several are fine [default: all, and the
     /// supervisor where it runs in the background]
     #[arg(value_name = "SERVICE", value_parser = service_name::parse)]
     which: Vec<Which>,

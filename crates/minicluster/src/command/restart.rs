@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use config::Settings;
-use run::{RunFolder, Service, ServiceState, Supervised};
+use run::{Request, RunFolder, Service, ServiceState, Supervised};
 use rustix::process::Signal;
 
 use super::signals::not_running;
@@ -24,7 +24,7 @@ Examples:
   minicluster restart etl         also one that was given up: it gets another chance
   minicluster restart all         one after the other, brokers first")]
 pub(crate) struct Options {
-    /// broker-1, broker-2, broker-3, etl, generator, console or all
+    /// broker-1, broker-2, ..., etl, generator, console or all
     #[arg(value_name = "SERVICE", value_parser = service_name::parse)]
     which: Which,
 }
@@ -56,7 +56,7 @@ async fn restart(settings: &Settings, run: &RunFolder, service: Service) -> Outc
         let supervisor = run.running_supervisor()?.ok_or_else(|| not_running(settings))?;
         let now = supervisor.services.get(&service).cloned().unwrap_or_default();
         let Some(before) = &before else {
-            run.request_restart(service)?;
+            run.request(Request::Restart(service))?;
             supervisor.process.signal(Signal::USR1);
             before = Some(now);
             continue;

@@ -21,7 +21,7 @@ Examples:
   minicluster kill broker-2       nothing that was acknowledged is lost
   minicluster kill etl            the lake goes on where its last commit stands")]
 pub(crate) struct KillOptions {
-    /// broker-1, broker-2, broker-3, etl, generator, console or all
+    /// broker-1, broker-2, ..., etl, generator, console or all
     #[arg(value_name = "SERVICE", value_parser = service_name::parse)]
     which: Which,
 }
@@ -32,7 +32,7 @@ Examples:
   minicluster pause broker-1      its sessions time out, others take over
   minicluster resume broker-1     it finds out that it was away")]
 pub(crate) struct PauseOptions {
-    /// broker-1, broker-2, broker-3, etl, generator, console or all
+    /// broker-1, broker-2, ..., etl, generator, console or all
     #[arg(value_name = "SERVICE", value_parser = service_name::parse)]
     which: Which,
 }
@@ -43,7 +43,7 @@ Examples:
   minicluster resume broker-1
   minicluster resume all          whatever was paused")]
 pub(crate) struct ResumeOptions {
-    /// broker-1, broker-2, broker-3, etl, generator, console or all
+    /// broker-1, broker-2, ..., etl, generator, console or all
     #[arg(value_name = "SERVICE", value_parser = service_name::parse)]
     which: Which,
 }

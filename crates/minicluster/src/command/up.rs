@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use config::{Loaded, Settings};
-use run::{Process, ProcessHandle, RunFolder};
+use run::{Membership, MembershipFile, Process, ProcessHandle, RunFolder};
 
 use crate::cli::Shared;
 use crate::command::config as configuration;
@@ -58,7 +58,7 @@ pub(crate) struct Options {
     #[arg(long)]
     ephemeral: bool,
     /// Brokers; the replication factor and the minimum of in-sync replicas follow
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9))]
     brokers: Option<u32>,
     /// `auto`: free ports
     #[arg(long, value_enum, value_name = "auto", conflicts_with = "port_offset")]
@@ -177,10 +177,19 @@ async fn supervise(shared: &Shared, options: &Options, mut parent: Option<Proces
 fn load(shared: &Shared, options: &Options) -> Outcome<Loaded> {
     let loaded = shared.loaded()?;
     let settings = &loaded.settings;
-    let wanted = ports::wanted(settings);
     let ports = match (options.ports, options.port_offset) {
-        (Some(Ports::Auto), _) => ports::free(settings.kafka.host, &wanted)?,
-        (None, Some(offset)) => ports::moved(&wanted, offset)?,
+        (Some(Ports::Auto), _) => ports::free(settings.kafka.host, &ports::possible(settings))?,
+        (None, Some(offset)) => {
+            let mut moved = ports::moved(&ports::wanted(settings), offset)?;
+            // Where there is no room for a broker that isn't there, it can't join later on.
+            let others = ports::possible(settings).into_iter().skip(moved.len());
+            moved.extend(
+                others
+                    .filter_map(|port| ports::moved(&[port], offset).ok())
+                    .flatten(),
+            );
+            moved
+        }
         (None, None) => return Ok(loaded),
     };
     shared.with(ports).loaded()
@@ -194,7 +203,7 @@ async fn start(
     parent: &mut Option<ProcessHandle>,
 ) -> Outcome {
     let snapshot = loaded.snapshot();
-    let settings = loaded.settings;
+    let mut settings = loaded.settings;
     let wanted = settings.kafka.cluster_id.as_deref();
     let identity = run.create_identity(wanted)?;
     if let Some(wanted) = wanted.filter(|wanted| *wanted != identity.cluster_id) {
@@ -205,6 +214,8 @@ async fn start(
         ));
     }
     run.create_secret()?;
+    let membership = of_cluster(&settings, &identity.cluster_id)?;
+    settings.kafka.in_service(&membership.brokers);
     take_over(&settings, run).await?;
     run.record_settings(&snapshot)?;
     let program = std::env::current_exe()
@@ -229,6 +240,26 @@ async fn start(
     Supervisor::new(settings, run.clone(), start, summary, parent.take())?
         .run()
         .await
+}
+
+/// The brokers to start: those that the cluster has, and as many as `kafka.brokers` asks for at least.
+fn of_cluster(settings: &Settings, cluster_id: &str) -> Outcome<Membership> {
+    let least = settings.kafka.brokers.len();
+    let file = MembershipFile::new(&settings.folders);
+    let mut membership = file.found(cluster_id, least)?;
+    let missing = membership.missing(least);
+    if !missing.is_empty() {
+        membership.brokers.extend(missing);
+        file.write(&membership)?;
+    }
+    let there = membership.brokers.len();
+    if let Some(last) = membership.brokers.last().filter(|_| there > least) {
+        output::progress(&format!(
+            "note: `kafka.brokers` is {least}, and the cluster has {there} brokers: all of them start; \
+             `minicluster brokers drain {last}` takes one out"
+        ));
+    }
+    Ok(membership)
 }
 
 /// Names the addresses of the platform that runs already.

@@ -33,6 +33,10 @@ pub(crate) enum Event {
     TopicsFailed(String),
     /// Somebody wants a service to be stopped as it should be and started again.
     RestartRequested(Service),
+    /// A service belongs to the platform from now on.
+    Added(Service),
+    /// A service is to be stopped as it should be and belongs to the platform no longer.
+    Removed(Service),
     /// Somebody wants everything to stop: SIGTERM, SIGHUP. Said again it means the same.
     StopRequested,
     /// Ctrl-C: stop, and said again: at once.
@@ -88,6 +92,19 @@ struct Slot {
     service: Service,
     state: State,
     deaths: u32,
+    /// It goes once it has ended.
+    leaves: bool,
+}
+
+impl Slot {
+    fn new(service: Service, state: State) -> Self {
+        Self {
+            service,
+            state,
+            deaths: 0,
+            leaves: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,11 +133,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(services: impl IntoIterator<Item = Service>, patience: Patience) -> Self {
-        let slot = |service| Slot {
-            service,
-            state: State::Waiting,
-            deaths: 0,
-        };
+        let slot = |service| Slot::new(service, State::Waiting);
         Self {
             slots: services.into_iter().map(slot).collect(),
             phase: Phase::Starting,
@@ -149,10 +162,14 @@ impl Plan {
                 }
             }
             Event::RestartRequested(service) => self.restart(service, now, &mut actions),
+            Event::Added(service) => self.add(service, now),
+            Event::Removed(service) => self.remove(service, now, &mut actions),
             Event::StopRequested => self.stop_requested("stopping", &mut actions),
             Event::Interrupted => self.interrupted(now, &mut actions),
         }
         self.advance(now, &mut actions);
+        self.slots
+            .retain(|slot| !(slot.leaves && slot.state == State::Stopped));
         actions
     }
 
@@ -240,6 +257,45 @@ impl Plan {
         let again = format!("starting again in {} s", pause.as_secs_f64());
         let line = format!("{service} died: {}; {again}", exit.reason);
         actions.push(Report::of(service, EventKind::Died, line));
+    }
+
+    /// It starts as one that died and comes back: at once where nothing else is due first.
+    fn add(&mut self, service: Service, now: Now) {
+        if matches!(self.phase, Phase::Stopping(_) | Phase::Finished) {
+            return;
+        }
+        match self.slot(service) {
+            Some(slot) => {
+                slot.leaves = false;
+                if let State::Stopping { again, .. } = &mut slot.state {
+                    *again = true;
+                }
+            }
+            None => {
+                self.slots.push(Slot::new(service, State::Resting { until: now }));
+                self.slots.sort_by_key(|slot| slot.service);
+            }
+        }
+    }
+
+    fn remove(&mut self, service: Service, now: Now, actions: &mut Vec<Action>) {
+        let patience = self.patience.stop;
+        let Some(slot) = self.slot(service) else { return };
+        slot.leaves = true;
+        match &mut slot.state {
+            State::Starting { .. } | State::Ready { .. } => {
+                slot.state = State::Stopping {
+                    deadline: now + patience,
+                    killed: false,
+                    again: false,
+                };
+                actions.push(Action::Terminate(service, patience));
+            }
+            State::Stopping { again, .. } => *again = false,
+            State::Waiting | State::Resting { .. } | State::Stopped | State::GivenUp => {
+                slot.state = State::Stopped;
+            }
+        }
     }
 
     fn restart(&mut self, service: Service, now: Now, actions: &mut Vec<Action>) {

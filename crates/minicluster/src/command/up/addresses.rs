@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use config::Settings;
+use run::MembershipFile;
 use serde_json::{Value, json};
 
 use super::absolute;
@@ -18,6 +19,8 @@ pub(super) struct Addresses {
     lake: String,
     logs: String,
     pid: u32,
+    /// What a cluster of so few brokers can't do.
+    limits: Option<&'static str>,
 }
 
 impl Addresses {
@@ -31,6 +34,11 @@ impl Addresses {
             lake: absolute(settings.folders.lake()),
             logs: absolute(&settings.folders.logs()),
             pid: supervisor,
+            limits: MembershipFile::new(&settings.folders)
+                .read()
+                .ok()
+                .flatten()
+                .and_then(|membership| membership.limits()),
         }
     }
 
@@ -43,6 +51,7 @@ impl Addresses {
             "lake": self.lake,
             "logs": self.logs,
             "pid": self.pid,
+            "limits": self.limits,
         })
     }
 
@@ -75,7 +84,9 @@ impl Addresses {
                 &"topics, tables, the ETL's state and all counts; the next `up` carries on".to_owned(),
             ),
         ];
-        for (name, value) in lines {
+        let limits = self.limits.map(|limits| ("limits", limits));
+        let lines = lines.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in lines.chain(limits) {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {name:<13}{value}");
         }
