@@ -93,6 +93,7 @@ impl AskKind {
             | ControllerRequest::AlterPartition(_)
             | ControllerRequest::ElectLeaders(_)
             | ControllerRequest::ReassignPartitions(_)
+            | ControllerRequest::UnregisterBroker { .. }
             | ControllerRequest::DescribeQuorum => Self::Forward,
         }
     }
@@ -135,6 +136,7 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
         | ControllerRequest::AlterPartition(_)
         | ControllerRequest::ElectLeaders(_)
         | ControllerRequest::ReassignPartitions(_)
+        | ControllerRequest::UnregisterBroker { .. }
         | ControllerRequest::DescribeQuorum => {
             put_json(&mut out, request);
             Ok(())

@@ -28,7 +28,8 @@ use kafka_protocol::messages::{
     DescribeClusterRequest, DescribeConfigsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
     ElectLeadersRequest, FetchRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, TopicName, incremental_alter_configs_request,
+    OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader, TopicName, UnregisterBrokerRequest,
+    incremental_alter_configs_request,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 use record::{BatchBuilder, Compression, ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -311,6 +312,10 @@ fn sample(api: ApiKey, version: i16, topic: &str, id: Uuid) -> Bytes {
             let request = AlterPartitionReassignmentsRequest::default()
                 .with_timeout_ms(100)
                 .with_topics(vec![topic]);
+            frame(api, version, 7, &request)
+        }
+        ApiKey::UnregisterBroker => {
+            let request = UnregisterBrokerRequest::default().with_broker_id(9.into());
             frame(api, version, 7, &request)
         }
         ApiKey::ElectLeaders => {

@@ -21,7 +21,7 @@ use kafka_protocol::messages::{
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, MetadataRequest, MetadataResponse,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
-    RequestHeader, ResponseHeader,
+    RequestHeader, ResponseHeader, UnregisterBrokerRequest, UnregisterBrokerResponse,
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -192,6 +192,7 @@ apis! {
     AlterPartitionReassignments(AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse) 0 / 0 ..= 1,
     ListPartitionReassignments(ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse) 0 / 0 ..= 0,
     DescribeQuorum(DescribeQuorumRequest, DescribeQuorumResponse) 0 / 0 ..= 2,
+    UnregisterBroker(UnregisterBrokerRequest, UnregisterBrokerResponse) 0 / 0 ..= 0,
     DescribeCluster(DescribeClusterRequest, DescribeClusterResponse) 0 / 0 ..= 2,
 }
 
@@ -251,7 +252,8 @@ fn entries(request: &Request) -> usize {
         Request::UnknownApiVersions
         | Request::ApiVersions(_)
         | Request::InitProducerId(_)
-        | Request::DescribeCluster(_) => 1,
+        | Request::DescribeCluster(_)
+        | Request::UnregisterBroker(_) => 1,
         Request::Produce(request) => {
             let topics = request.topic_data.iter();
             topics.map(|topic| 1 + topic.partition_data.len()).sum()

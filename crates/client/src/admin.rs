@@ -1,5 +1,6 @@
 //! Administration: topics, their configs, what lies on the brokers' disks.
 
+mod brokers;
 mod configs;
 mod delete_records;
 mod log_dirs;
@@ -12,9 +13,10 @@ use kafka_protocol::protocol::Request;
 use tokio::time::{Instant, sleep};
 
 pub use self::{
+    brokers::{DescribedBroker, DescribedQuorum},
     configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource},
     log_dirs::{LogDir, ReplicaSize},
-    reassignments::NewReplicas,
+    reassignments::{NewReplicas, Reassignment},
     topics::{NewPartitions, NewTopic, TopicResult},
 };
 use crate::{
@@ -42,6 +44,19 @@ trait Change: Send + Sync {
 }
 
 impl Client {
+    /// A connection to the broker that the metadata names as controller.
+    async fn controller_connection(&self) -> Result<std::sync::Arc<Connection>, ClientError> {
+        self.metadata(Some(&[])).await?;
+        let controller = self.known_controller().ok_or_else(|| ClientError::Refused {
+            what: "finding the controller".to_owned(),
+            error: ServerError {
+                code: ErrorCode::NotController,
+                message: None,
+            },
+        })?;
+        self.connection_to(controller).await
+    }
+
     /// Asks the broker that the metadata names as controller, and again while there is none.
     async fn ask_controller<C: Change>(
         &self,

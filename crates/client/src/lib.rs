@@ -44,8 +44,8 @@ mod throttle;
 mod versions;
 
 pub use admin::{
-    ConfigChange, ConfigEntry, ConfigResource, ConfigSource, LogDir, NewPartitions, NewReplicas, NewTopic,
-    ReplicaSize, TopicResult,
+    ConfigChange, ConfigEntry, ConfigResource, ConfigSource, DescribedBroker, DescribedQuorum, LogDir,
+    NewPartitions, NewReplicas, NewTopic, Reassignment, ReplicaSize, TopicResult,
 };
 pub use client::Client;
 pub use error::{ClientError, ErrorCode, ServerError};

@@ -84,6 +84,8 @@ pub struct PartitionMetadata {
     pub replicas: Vec<BrokerId>,
     /// The replicas that are in sync.
     pub isr: Vec<BrokerId>,
+    /// The replicas whose broker, or whose disk there, is down.
+    pub offline: Vec<BrokerId>,
     /// Why it can't be used now, e.g. because it has no leader.
     pub error: Option<ErrorCode>,
 }
@@ -148,6 +150,7 @@ fn partition(partition: &MetadataResponsePartition) -> PartitionMetadata {
         leader_epoch: LeaderEpoch(partition.leader_epoch),
         replicas: ids(&partition.replica_nodes),
         isr: ids(&partition.isr_nodes),
+        offline: ids(&partition.offline_replicas),
         error: ErrorCode::try_from_code(partition.error_code),
     }
 }

@@ -2,9 +2,10 @@
 
 use kafka_protocol::messages::{
     AlterPartitionReassignmentsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
-    DeleteRecordsResponse, DeleteTopicsResponse, DescribeConfigsResponse, DescribeLogDirsResponse,
-    FetchResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, ListOffsetsResponse,
-    MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
+    DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse,
+    DescribeLogDirsResponse, DescribeQuorumResponse, FetchResponse, IncrementalAlterConfigsResponse,
+    InitProducerIdResponse, ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse,
+    OffsetForLeaderEpochResponse, ProduceResponse, UnregisterBrokerResponse,
 };
 
 /// An answer that may ask for silence on its connection.
@@ -25,6 +26,9 @@ macro_rules! throttle {
 
 throttle!(
     AlterPartitionReassignmentsResponse,
+    DescribeClusterResponse,
+    ListPartitionReassignmentsResponse,
+    UnregisterBrokerResponse,
     ApiVersionsResponse,
     CreatePartitionsResponse,
     CreateTopicsResponse,
@@ -40,3 +44,10 @@ throttle!(
     OffsetForLeaderEpochResponse,
     ProduceResponse,
 );
+
+/// The metadata quorum is never throttled.
+impl Throttle for DescribeQuorumResponse {
+    fn throttle_time_ms(&self) -> i32 {
+        0
+    }
+}

@@ -62,6 +62,10 @@ impl Metadata {
                 );
                 Some(Touched::Broker(broker))
             }
+            R::UnregisterBroker { broker } => {
+                self.brokers.remove(&broker)?;
+                Some(Touched::Broker(broker))
+            }
             R::FenceBroker { broker, fenced } => {
                 self.brokers.get_mut(&broker)?.fenced = fenced;
                 Some(Touched::Broker(broker))

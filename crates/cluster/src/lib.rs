@@ -54,6 +54,7 @@ mod alter_partition;
 mod apply;
 mod as_number;
 mod deletion;
+mod deregistration;
 mod draft;
 mod duties;
 mod elections;

@@ -32,6 +32,11 @@ pub(crate) enum MetadataRecord {
         incarnation: Uuid,
         listeners: Vec<Listener>,
     },
+    /// A broker has left the cluster.
+    UnregisterBroker {
+        #[serde(with = "as_number::broker_id")]
+        broker: BrokerId,
+    },
     /// A broker counts as dead or alive.
     FenceBroker {
         #[serde(with = "as_number::broker_id")]
@@ -100,10 +105,11 @@ pub(crate) enum MetadataRecord {
 }
 
 /// The names of all types, as `type` says them.
-const TYPES: [&str; 10] = [
+const TYPES: [&str; 11] = [
     "cluster",
     "feature",
     "registerBroker",
+    "unregisterBroker",
     "fenceBroker",
     "topic",
     "topicConfig",

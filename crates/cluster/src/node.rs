@@ -200,6 +200,7 @@ impl Node {
             | ControllerRequest::AlterConfigs(_)
             | ControllerRequest::ElectLeaders(_)
             | ControllerRequest::ReassignPartitions(_)
+            | ControllerRequest::UnregisterBroker { .. }
             | ControllerRequest::DescribeQuorum => from,
         };
         if on_behalf_of != from {

@@ -8,7 +8,9 @@ use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
 use crate::{ControllerReply, ControllerRequest};
 use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
-use crate::{alter_configs, alter_partition, elections, leaders, partitions, reassignment, topics};
+use crate::{
+    alter_configs, alter_partition, deregistration, elections, leaders, partitions, reassignment, topics,
+};
 
 /// Producer ids in a block; Kafka's number.
 const PRODUCER_IDS: i32 = 1_000;
@@ -291,6 +293,7 @@ impl Reign {
             ControllerRequest::DescribeQuorum => (Vec::new(), not_controller()),
             ControllerRequest::ElectLeaders(elect) => elections::elect(&elect, view),
             ControllerRequest::ReassignPartitions(reassign) => reassignment::reassign_all(&reassign, view),
+            ControllerRequest::UnregisterBroker { broker } => deregistration::unregister(broker, view),
             ControllerRequest::AlterPartition(alter) => match alter_partition::alter(&alter, view) {
                 Ok(record) => (vec![record], ControllerReply::AlterPartition),
                 Err(refusal) => (Vec::new(), ControllerReply::Refused(refusal)),

@@ -41,6 +41,12 @@ pub enum ControllerRequest {
     ElectLeaders(ElectLeaders),
     /// Moves partitions to other brokers (Kafka's AlterPartitionReassignments).
     ReassignPartitions(ReassignPartitions),
+    /// Forgets a broker that has stopped and holds nothing (Kafka's UnregisterBroker).
+    UnregisterBroker {
+        /// Which.
+        #[serde(with = "as_number::broker_id")]
+        broker: BrokerId,
+    },
 }
 
 /// A process that wants to be a broker of the cluster.
@@ -176,6 +182,8 @@ pub enum ControllerReply {
     ElectLeaders(Vec<PartitionResult>),
     /// To [`ControllerRequest::ReassignPartitions`]: in the order of the request. Moving has only begun.
     ReassignPartitions(Vec<PartitionResult>),
+    /// To [`ControllerRequest::UnregisterBroker`]: committed.
+    Unregistered,
     /// To any request: no.
     Refused(Refusal),
 }
@@ -265,6 +273,7 @@ impl ControllerRequest {
             | Self::Heartbeat(_)
             | Self::AllocateProducerIds { .. }
             | Self::AlterPartition(_)
+            | Self::UnregisterBroker { .. }
             | Self::DescribeQuorum => 0,
         };
         if entries <= MOST_ENTRIES {

@@ -103,6 +103,7 @@ fn kafka(values: &Checker<'_>) -> Result<Kafka, Problem> {
     let (replication_factor, min_insync_replicas) = copies(values)?;
     Ok(Kafka {
         host: values.address("kafka.host")?,
+        least: values.whole("kafka.brokers")?,
         brokers: Vec::new(),
         possible: Vec::new(),
         partitions: values.whole("kafka.partitions")?,

@@ -38,6 +38,8 @@ pub struct Settings {
 pub struct Kafka {
     /// The address that all brokers listen on.
     pub host: IpAddr,
+    /// As many brokers as are asked for.
+    pub least: usize,
     /// The brokers, by id: as many as are asked for, until [`in_service`](Self::in_service) says which
     /// there are.
     pub brokers: Vec<Broker>,

@@ -8,8 +8,8 @@ use config::{Flag, Loaded, Machine, Settings, Sources, named_folder};
 use run::{MembershipFile, RunFolder};
 
 use crate::command::{
-    clean, completions, config as configuration, consume, doctor, generate, ledger, logs, produce, restart,
-    signals, sql, stats, status, topics, up,
+    brokers, clean, completions, config as configuration, consume, doctor, generate, ledger, logs, produce,
+    restart, signals, sql, stats, status, topics, up,
 };
 use crate::failure::{Code, Failure, Outcome};
 
@@ -79,6 +79,9 @@ Examples:
     Stats(stats::Options),
     /// Ask the lake in SQL: one committed state of all tables
     Sql(sql::Options),
+    /// Brokers: show them; more join, one leaves, partitions are spread
+    #[command(subcommand)]
+    Brokers(brokers::Options),
     /// Topics: show, create, alter, delete
     #[command(subcommand)]
     Topics(topics::Options),

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod broker;
+pub(crate) mod brokers;
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -29,6 +29,11 @@ impl LiveLine {
         }
     }
 
+    /// Whether there is somebody to read it.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.is_shown
+    }
+
     /// Shows the text in place of the one before, but not more often than can be read.
     pub(crate) fn show(&mut self, text: impl FnOnce() -> String) {
         if self.is_shown && self.last.is_none_or(|last| last.elapsed() >= EVERY) {

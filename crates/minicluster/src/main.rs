@@ -68,6 +68,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Resume(options) => runtime.block_on(command::signals::resume(&settings()?, &options)),
         Command::Stats(options) => runtime.block_on(command::stats::run(&settings()?, &options)),
         Command::Sql(options) => runtime.block_on(command::sql::run(&settings()?, &options)),
+        Command::Brokers(options) => runtime.block_on(command::brokers::run(&settings()?, &options)),
         Command::Topics(options) => runtime.block_on(command::topics::run(&settings()?, &options)),
         Command::Produce(options) => runtime.block_on(command::produce::run(&settings()?, &options)),
         Command::Consume(options) => runtime.block_on(command::consume::run(&settings()?, &options)),

@@ -13,7 +13,7 @@ use super::Executor;
 use crate::handlers::alter_configs::{self, Resource};
 use crate::handlers::{
     alter_partition_reassignments, create_partitions, create_topics, delete_topics, describe_quorum,
-    elect_leaders, incremental_alter_configs, metadata,
+    elect_leaders, incremental_alter_configs, metadata, unregister_broker,
 };
 use crate::peer_wire::{self, AskKind};
 use crate::replicas::Key;
@@ -53,6 +53,8 @@ pub(super) enum Asked {
     },
     /// A client's AlterPartitionReassignments.
     ReassignPartitions { id: RequestId },
+    /// A client's UnregisterBroker.
+    UnregisterBroker { id: RequestId },
     /// A client's DescribeQuorum, and when it came.
     DescribeQuorum {
         id: RequestId,
@@ -85,6 +87,7 @@ impl Asked {
             | Self::IncrementalAlterConfigs { id, .. }
             | Self::ElectLeaders { id, .. }
             | Self::ReassignPartitions { id }
+            | Self::UnregisterBroker { id }
             | Self::DescribeQuorum { id, .. }
             | Self::Metadata { id, .. } => Some(id.connection),
         }
@@ -141,6 +144,10 @@ impl<D: Disk> Executor<D> {
             }
             Asked::ReassignPartitions { id } => {
                 let body = alter_partition_reassignments::answer(reply).into();
+                out.push(Output::Respond { request: id, body });
+            }
+            Asked::UnregisterBroker { id } => {
+                let body = unregister_broker::answer(reply).into();
                 out.push(Output::Respond { request: id, body });
             }
             Asked::DescribeQuorum {

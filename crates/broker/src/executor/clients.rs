@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
     ProduceRequest,
 };
-use record::BrokerEpoch;
+use record::{BrokerEpoch, BrokerId};
 
 use super::asked::Asked;
 use super::{Executor, millis};
@@ -69,6 +69,11 @@ impl<D: Disk> Executor<D> {
                 let reassign = alter_partition_reassignments::ask(&request);
                 let asked = Asked::ReassignPartitions { id };
                 return self.ask(ControllerRequest::ReassignPartitions(reassign), asked, now, out);
+            }
+            Request::UnregisterBroker(request) => {
+                let broker = BrokerId(request.broker_id.0);
+                let asked = Asked::UnregisterBroker { id };
+                return self.ask(ControllerRequest::UnregisterBroker { broker }, asked, now, out);
             }
             Request::ElectLeaders(request) => match elect_leaders::ask(&request) {
                 Ok(elect) => {

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kafka_protocol::messages::{
-    AlterPartitionReassignmentsRequest, BrokerId as WireBrokerId,
+    AlterPartitionReassignmentsRequest, BrokerId as WireBrokerId, ListPartitionReassignmentsRequest,
     alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic},
+    list_partition_reassignments_response::OngoingTopicReassignment,
 };
 use record::{BrokerId, PartitionIndex};
 
@@ -26,9 +27,22 @@ pub struct NewReplicas {
     pub replicas: Vec<BrokerId>,
 }
 
-struct Reassignment<'a>(&'a [NewReplicas]);
+/// A partition on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reassignment {
+    /// Its topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// Brokers that get it.
+    pub adding: Vec<BrokerId>,
+    /// Brokers that give it up.
+    pub removing: Vec<BrokerId>,
+}
 
-impl Change for Reassignment<'_> {
+struct Moves<'a>(&'a [NewReplicas]);
+
+impl Change for Moves<'_> {
     type Given = ();
 
     async fn ask(&self, connection: &Connection, patience: Duration) -> Result<Answers<()>, ClientError> {
@@ -71,6 +85,33 @@ fn name(topic: &str, partition: i32) -> String {
 }
 
 impl Client {
+    /// What moves now (ListPartitionReassignments).
+    ///
+    /// # Errors
+    /// Where no controller is found or it refuses.
+    pub async fn reassignments(&self) -> Result<Vec<Reassignment>, ClientError> {
+        let connection = self.controller_connection().await?;
+        let request = ListPartitionReassignmentsRequest::default().with_topics(None);
+        let response = connection.call(&request, self.options().request_timeout).await?;
+        let refused = ServerError::check(response.error_code, response.error_message.as_deref());
+        refused.map_err(|error| ClientError::Refused {
+            what: "what moves".to_owned(),
+            error,
+        })?;
+        let ids = |ids: &[WireBrokerId]| ids.iter().map(|id| BrokerId(id.0)).collect();
+        let of_topic = |topic: OngoingTopicReassignment| {
+            let name = topic.name.to_string();
+            let partitions = topic.partitions.into_iter();
+            partitions.map(move |partition| Reassignment {
+                topic: name.clone(),
+                partition: PartitionIndex(partition.partition_index),
+                adding: ids(&partition.adding_replicas),
+                removing: ids(&partition.removing_replicas),
+            })
+        };
+        Ok(response.topics.into_iter().flat_map(of_topic).collect())
+    }
+
     /// Begins to move partitions to other brokers (AlterPartitionReassignments, KIP-455). One answer a
     /// partition, by `<topic>-<partition>`. The metadata tells when they are there: replicas and ISR are the
     /// wanted brokers then.
@@ -82,7 +123,7 @@ impl Client {
         partitions: &[NewReplicas],
         patience: Duration,
     ) -> Result<Vec<TopicResult<()>>, ClientError> {
-        let answers = self.ask_controller(Reassignment(partitions), patience).await?;
+        let answers = self.ask_controller(Moves(partitions), patience).await?;
         Ok(answers.into_iter().map(TopicResult::of).collect())
     }
 }

@@ -13,6 +13,7 @@ fn answer(cluster: &str, topic_id: u128, leader: i32, epoch: i32) -> ClusterMeta
         leader_epoch: LeaderEpoch(epoch),
         replicas: Vec::new(),
         isr: Vec::new(),
+        offline: Vec::new(),
         error: None,
     };
     let topic = TopicMetadata {

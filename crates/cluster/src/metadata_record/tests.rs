@@ -21,6 +21,7 @@ fn records_survive_their_bytes() {
                 port: 1,
             }],
         },
+        MetadataRecord::UnregisterBroker { broker: BrokerId(4) },
         MetadataRecord::FenceBroker {
             broker: BrokerId(1),
             fenced: false,

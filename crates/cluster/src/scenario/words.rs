@@ -45,6 +45,7 @@ pub(super) fn describe_reply(reply: &ControllerReply) -> String {
             Ok(()) => format!("configured {}", topics[0].topic),
             Err(refusal) => format!("{:?}: {refusal}", refusal.code),
         },
+        ControllerReply::Unregistered => "unregistered".to_owned(),
         ControllerReply::ProducerIds { first, count } => format!("producer ids {first}, {count} of them"),
         ControllerReply::Refused(refusal) => format!("{:?}: {refusal}", refusal.code),
         ControllerReply::ElectLeaders(results) | ControllerReply::ReassignPartitions(results) => {

@@ -90,6 +90,10 @@ impl World {
             }
             "quorum" => self.request(broker(1), ControllerRequest::DescribeQuorum),
             "elect" => self.request(broker(1), requests::elect_leaders(&words[2..])),
+            "unregister" => {
+                let which = broker(2);
+                self.request(broker(1), ControllerRequest::UnregisterBroker { broker: which })
+            }
             "reassign" => self.request(broker(1), requests::reassign(&words[2..])),
             "partitions" => self.request(broker(1), requests::create_partitions(&words[2..])),
             "configs" => self.request(broker(1), requests::alter_configs(&words[2..])),

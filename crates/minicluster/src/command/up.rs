@@ -244,7 +244,7 @@ async fn start(
 
 /// The brokers to start: those that the cluster has, and as many as `kafka.brokers` asks for at least.
 fn of_cluster(settings: &Settings, cluster_id: &str) -> Outcome<Membership> {
-    let least = settings.kafka.brokers.len();
+    let least = settings.kafka.least;
     let file = MembershipFile::new(&settings.folders);
     let mut membership = file.found(cluster_id, least)?;
     let missing = membership.missing(least);
