@@ -21,6 +21,7 @@ use crate::{BrokerError, Clock, ExecutorOptions, Input, Output, Serving};
 mod asked;
 mod clients;
 mod replication;
+mod reports;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -28,6 +29,7 @@ mod waits;
 
 use asked::Asked;
 use replication::{Replication, finish_produce};
+use reports::Reports;
 pub use views::ReplicaView;
 use waits::Waits;
 
@@ -58,6 +60,7 @@ pub struct Executor<D: Disk> {
     peers: Peers,
     flusher: Flusher<D>,
     replication: Replication,
+    reports: Reports,
     waits: Waits,
     schedule: Schedule,
     random: Random,
@@ -95,7 +98,7 @@ impl<D: Disk> Executor<D> {
     ) -> Result<Self, BrokerError> {
         let ExecutorOptions {
             folder,
-            node: node_options,
+            node: mut node_options,
             boot_id,
             serving,
         } = options;
@@ -107,6 +110,7 @@ impl<D: Disk> Executor<D> {
         };
         let (quorum, restored) =
             QuorumStore::open(&folder, node_options.max_bytes_between_snapshots, now.wall, trust)?;
+        node_options.clean = left.is_clean();
         let node = Node::new(node_options.clone(), restored)?;
         // Answers to an earlier process must not be taken for answers to this one.
         let first_correlation_id = (random() & 0x7fff_ffff) as i32;
@@ -126,6 +130,7 @@ impl<D: Disk> Executor<D> {
             peers: Peers::new(first_correlation_id),
             flusher: Flusher::new(),
             replication: Replication::default(),
+            reports: Reports::default(),
             waits: Waits::default(),
             schedule: Schedule {
                 now: now.monotonic,
@@ -307,6 +312,7 @@ impl<D: Disk> Executor<D> {
         if !self.node.has_session(now.monotonic) {
             self.on_no_session(out);
         }
+        self.report_replicas(now, out);
         if now.monotonic >= self.schedule.retention {
             self.schedule.retention = now.monotonic.plus(millis(self.settings.serving.retention_check));
             self.replicas.maintain(now.wall);
@@ -513,9 +519,11 @@ impl<D: Disk> Executor<D> {
         self.replicas.on_change(change, self.node.metadata(), now);
         match change {
             MetadataChange::Fenced(false) => self.note_boot(),
-            MetadataChange::DeleteReplica(replica)
-            | MetadataChange::BecomeFollower { replica, .. }
-            | MetadataChange::BecomeLeader { replica, .. } => {
+            MetadataChange::BecomeFollower { replica, .. } | MetadataChange::BecomeLeader { replica, .. } => {
+                self.replicas.warn_of_recovery(replica, self.node.metadata());
+                self.on_part_changed((replica.topic_id, replica.partition), now, out);
+            }
+            MetadataChange::DeleteReplica(replica) => {
                 self.on_part_changed((replica.topic_id, replica.partition), now, out);
             }
             MetadataChange::IsrChanged(replica) => {

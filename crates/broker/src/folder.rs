@@ -38,6 +38,14 @@ pub enum Left {
     OtherBoot,
 }
 
+impl Left {
+    /// Whether all is there that the broker had acknowledged. Not so where there is nothing: the folder may be
+    /// new because the old one is lost.
+    pub(crate) fn is_clean(self) -> bool {
+        matches!(self, Self::Closed | Self::SameBoot)
+    }
+}
+
 /// The locked folder.
 pub(crate) struct Folder<D: Disk> {
     disk: D,
@@ -70,7 +78,7 @@ impl<D: Disk> Folder<D> {
         } else {
             Left::New
         };
-        if left == Left::Closed || left == Left::New {
+        if left == Left::Closed {
             // Nothing needs recovery, so there is nothing that a crash could leave half recovered.
             folder.note_boot(boot_id)?;
         }

@@ -40,6 +40,10 @@ const RESPONSE_HEADER: i16 = 1;
 /// A tagged field of ours: the text of a refusal, which Kafka's responses have no place for.
 const MESSAGE_TAG: i32 = 10_000;
 
+/// The same for a registration: the process has found everything that the one before it had acknowledged. Kafka
+/// says so by the epoch of that one, which is not kept here.
+const CLEAN_TAG: i32 = 10_001;
+
 /// A frame of another broker.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PeerFrame {
@@ -91,6 +95,7 @@ impl AskKind {
             | ControllerRequest::CreatePartitions(_)
             | ControllerRequest::AlterConfigs(_)
             | ControllerRequest::AlterPartition(_)
+            | ControllerRequest::ReportReplicas(_)
             | ControllerRequest::ElectLeaders(_)
             | ControllerRequest::ReassignPartitions(_)
             | ControllerRequest::UnregisterBroker { .. }
@@ -134,6 +139,7 @@ pub(crate) fn encode_request(correlation_id: i32, request: &ControllerRequest) -
         | ControllerRequest::CreatePartitions(_)
         | ControllerRequest::AlterConfigs(_)
         | ControllerRequest::AlterPartition(_)
+        | ControllerRequest::ReportReplicas(_)
         | ControllerRequest::ElectLeaders(_)
         | ControllerRequest::ReassignPartitions(_)
         | ControllerRequest::UnregisterBroker { .. }
@@ -387,7 +393,9 @@ fn registration(register: &RegisterBroker) -> BrokerRegistrationRequest {
                 .with_port(listener.port)
         })
         .collect();
+    let tags = register.clean.then(|| (CLEAN_TAG, Bytes::new()));
     BrokerRegistrationRequest::default()
+        .with_unknown_tagged_fields(tags.into_iter().collect())
         .with_broker_id(register.broker.0.into())
         .with_cluster_id(StrBytes::from_string(register.cluster_id.clone()))
         .with_incarnation_id(register.incarnation)
@@ -405,6 +413,7 @@ fn register(body: &BrokerRegistrationRequest) -> RegisterBroker {
         incarnation: body.incarnation_id,
         cluster_id: body.cluster_id.to_string(),
         listeners: body.listeners.iter().map(listener).collect(),
+        clean: body.unknown_tagged_fields.contains_key(&CLEAN_TAG),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cluster::{
     FetchedPartition, Follower, FollowerFetch, Leader, Leadership, LogEnds, Millis, Partition as Committed,
-    Progress, ReplicationOptions, Step,
+    Progress, Reach, ReplicaCondition, ReplicationOptions, Step,
 };
 use disk::Disk;
 use kafka_protocol::ResponseError;
@@ -27,8 +27,10 @@ pub(crate) struct Replica<D: Disk> {
     role: Role,
     /// What is known to be committed; as [`Leader`] or [`Follower`] say where there is one.
     high_watermark: Offset,
-    /// Where the log ended when this broker led it last.
-    led_up_to: Offset,
+    /// Records may be gone, and the controller doesn't know: until it does this replica doesn't lead.
+    damaged: bool,
+    /// The files have failed since they were opened, and that was noticed.
+    failed: bool,
     /// Where appends above the high watermark end, and how many bytes each has.
     uncommitted: VecDeque<(Offset, usize)>,
 }
@@ -106,8 +108,9 @@ pub(crate) struct Position {
 }
 
 impl<D: Disk> Replica<D> {
-    /// A replica with its files, or without; `checkpoint` is the high watermark that was noted last.
-    pub(crate) fn new(dir: PathBuf, state: State<D>, opened: u64, checkpoint: Offset) -> Self {
+    /// A replica with its files, or without; `checkpoint` is the high watermark that was noted last. It is
+    /// `damaged` where opening it found less than there was.
+    pub(crate) fn new(dir: PathBuf, state: State<D>, opened: u64, checkpoint: Offset, damaged: bool) -> Self {
         let high_watermark = match &state {
             State::Online(log) => checkpoint.max(log.start_offset()).min(log.end_offset()),
             State::Offline(_) => checkpoint,
@@ -119,7 +122,8 @@ impl<D: Disk> Replica<D> {
             assigned: Assigned::Nothing,
             role: Role::None,
             high_watermark,
-            led_up_to: Offset(-1),
+            damaged,
+            failed: false,
             uncommitted: VecDeque::new(),
         }
     }
@@ -189,20 +193,35 @@ impl<D: Disk> Replica<D> {
         self.log().is_err()
     }
 
-    /// Whether a partition that was opened again may go on with the part that it had before: not a
-    /// leader that has lost records. What it lost may be on followers already, and under the same epoch
-    /// nobody could tell it from what would be written in its place.
-    pub(crate) fn resumes(&mut self, before: &Self) -> bool {
+    /// The same partition was opened again. Where its files had failed, what it has may be less than it had, and
+    /// under the same leader epoch nobody could tell what is missing from what would be written in its place.
+    pub(crate) fn succeed(&mut self, before: &Self) {
+        let had_failed = matches!(before.state, State::Online(_));
+        self.damaged |= before.damaged || had_failed;
         let end = self.log().map_or(Offset(0), Partition::end_offset);
         self.high_watermark = self.high_watermark.max(before.high_watermark).min(end);
-        let led_up_to = before.leader().map_or(Offset(-1), |_| before.led_up_to);
-        if end < led_up_to && !self.is_offline() {
-            tracing::error!(
-                partition = %self.dir.display(),
-                "offsets {end} to {led_up_to} are gone; it stays offline until another broker has led it"
-            );
+    }
+
+    /// How it is with this replica, for the controller.
+    pub(crate) fn condition(&mut self) -> ReplicaCondition {
+        let reach = self.log().ok().map(|log| Reach {
+            last_epoch: log.last_record_epoch().unwrap_or(LeaderEpoch(-1)),
+            end: log.end_offset(),
+        });
+        if reach.is_none() && !self.failed && matches!(self.state, State::Online(_)) {
+            self.failed = true;
+            self.damaged = true;
         }
-        end >= led_up_to
+        ReplicaCondition {
+            damaged: self.damaged,
+            reach,
+        }
+    }
+
+    /// The controller knows of the damage of this opening: where it has this replica lead from now on, it does so
+    /// in spite of it.
+    pub(crate) fn on_damage_known(&mut self, opened: u64) {
+        self.damaged &= self.opened != opened;
     }
 
     /// Takes its part in the partition.
@@ -226,6 +245,9 @@ impl<D: Disk> Replica<D> {
         let State::Online(log) = &mut self.state else {
             return Role::None;
         };
+        if self.damaged {
+            return Role::None;
+        }
         match log.begin_epoch(epoch) {
             Ok(()) => {}
             // Nothing is harmed, and what is there can be read: the first append notes the epoch.
@@ -235,6 +257,7 @@ impl<D: Disk> Replica<D> {
             Err(e) => {
                 tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
                 self.state = State::Offline(e.to_string());
+                self.damaged = true;
                 return Role::None;
             }
         }
@@ -250,7 +273,6 @@ impl<D: Disk> Replica<D> {
             log_end: log.end_offset(),
             high_watermark: self.high_watermark,
         };
-        self.led_up_to = place.log_end;
         // The metadata may know a later epoch, which is about to be told.
         let partition = Committed {
             leader_epoch: epoch,
@@ -280,10 +302,10 @@ impl<D: Disk> Replica<D> {
             .append_as_leader(batches, leader.leader_epoch(), now)
             .map_err(|e| Refusal::from(&e))?;
         if !appended.duplicate {
-            self.led_up_to = log.end_offset();
-            self.uncommitted.push_back((self.led_up_to, batches.len()));
+            let end = log.end_offset();
+            self.uncommitted.push_back((end, batches.len()));
             // What came of it is told by `advance`.
-            let _ = leader.on_append(self.led_up_to);
+            let _ = leader.on_append(end);
         }
         Ok(appended)
     }

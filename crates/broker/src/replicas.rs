@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cluster::{Metadata, MetadataChange, ReplicationOptions, Topic};
+use cluster::{Metadata, MetadataChange, ReplicaCondition, ReplicationOptions, Topic};
 use disk::{Disk, Kind};
 use kafka_protocol::ResponseError;
 use log::{LogError, Options, Partition, Trust};
@@ -37,6 +37,9 @@ pub(crate) struct Replicas<D: Disk> {
     /// As they stand in the checkpoint.
     high_watermarks: HighWatermarks,
     replicas: BTreeMap<Key, Replica<D>>,
+    /// Partitions that were there before this process registered, and weren't opened yet: their folders are
+    /// expected to be there.
+    expected: BTreeSet<Key>,
     last_opened: u64,
     /// Partitions that are to be opened by later inputs, and how many more this one may open.
     to_open: BTreeSet<Key>,
@@ -73,6 +76,7 @@ impl<D: Disk> Replicas<D> {
             serving,
             high_watermarks: HighWatermarks::read(folder)?,
             replicas: BTreeMap::new(),
+            expected: BTreeSet::new(),
             last_opened: 0,
             to_open: BTreeSet::new(),
             may_open: OPENED_AT_ONCE,
@@ -86,6 +90,7 @@ impl<D: Disk> Replicas<D> {
         match change {
             MetadataChange::Registered { broker_epoch } => {
                 self.me.1 = *broker_epoch;
+                self.expect(metadata);
                 self.remove_left_over(metadata);
             }
             MetadataChange::Fenced(_) => {}
@@ -135,6 +140,15 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
+    fn expect(&mut self, metadata: &Metadata) {
+        let all = metadata.topics.values().flat_map(|topic| {
+            let partitions = (0..).zip(&topic.partitions);
+            partitions.map(|(index, partition)| ((topic.id, PartitionIndex(index)), partition))
+        });
+        let mine = all.filter(|(_, partition)| partition.replicas.contains(&self.me.0));
+        self.expected = mine.map(|(key, _)| key).collect();
+    }
+
     fn create(&mut self, key: Key, topic: &Topic, metadata: &Metadata, now: Clock) {
         let dir = self.folder.join(format!("{}-{}", topic.name, key.1));
         let replica = if self.may_open > 0 && self.to_open.is_empty() {
@@ -144,7 +158,7 @@ impl<D: Disk> Replicas<D> {
             self.to_open.insert(key);
             let state = State::Offline("it is not opened yet".to_owned());
             let high_watermark = self.high_watermarks.of(&topic.name, key.1);
-            Replica::new(dir, state, 0, high_watermark)
+            Replica::new(dir, state, 0, high_watermark, false)
         };
         self.replicas.insert(key, replica);
     }
@@ -209,11 +223,41 @@ impl<D: Disk> Replicas<D> {
         };
         let assigned = before.assigned();
         let mut replica = self.open(key, before.dir.clone(), topic, metadata, now.wall, trust);
-        let resumes = replica.resumes(&before);
+        replica.succeed(&before);
         self.replicas.insert(key, replica);
-        if resumes {
-            self.assign(key, assigned, metadata, now);
-        }
+        self.assign(key, assigned, metadata, now);
+    }
+
+    /// How it is with the partitions that were opened, or that it was tried with; and which opening it was.
+    pub(crate) fn conditions(&mut self) -> impl Iterator<Item = (Key, u64, ReplicaCondition)> {
+        let tried = self
+            .replicas
+            .iter_mut()
+            .filter(|(key, _)| !self.to_open.contains(key));
+        tried.map(|(key, replica)| (*key, replica.opened, replica.condition()))
+    }
+
+    /// Says it where a leader was elected that may lack acknowledged records.
+    pub(crate) fn warn_of_recovery(&self, replica: &cluster::Replica, metadata: &Metadata) {
+        let Some(partition) = metadata.partition(replica.topic_id, replica.partition) else {
+            return;
+        };
+        let Some(recovery) = partition
+            .unclean_recovery
+            .filter(|r| r.leader_epoch == partition.leader_epoch)
+        else {
+            return;
+        };
+        let (topic, index) = (&replica.topic, replica.partition);
+        let why = match recovery.forced {
+            true => "as was asked for",
+            false => "for all in sync had lost power or were damaged",
+        };
+        tracing::warn!(
+            broker = recovery.leader.0,
+            end = recovery.end.0,
+            "unclean recovery of {topic}-{index}: the broker leads from its copy, {why}; records behind its end are lost"
+        );
     }
 
     /// The partition.
@@ -254,9 +298,10 @@ impl<D: Disk> Replicas<D> {
     /// the same.
     pub(crate) fn leader(&mut self, key: Key, client_epoch: i32) -> Result<&mut Replica<D>, Refusal> {
         let replica = self.readable(key, client_epoch)?;
-        match replica.assigned() {
-            Assigned::Leader(_) => Ok(replica),
-            Assigned::Nothing | Assigned::Follower { .. } => Err(ResponseError::NotLeaderOrFollower.into()),
+        // One that was told to lead, and must not, isn't to be copied from either.
+        match replica.leader() {
+            Some(_) => Ok(replica),
+            None => Err(ResponseError::NotLeaderOrFollower.into()),
         }
     }
 
@@ -269,6 +314,8 @@ impl<D: Disk> Replicas<D> {
             .replicas
             .get_mut(&key)
             .ok_or(ResponseError::NotLeaderOrFollower)?;
+        // Whoever leads by now: clients shall look for another one.
+        replica.log()?;
         let epoch = replica
             .assigned()
             .epoch()
@@ -455,6 +502,9 @@ impl<D: Disk> Replicas<D> {
         trust: Trust,
     ) -> Replica<D> {
         let options = topic_settings::log_options(topic, &self.serving);
+        let high_watermark = self.high_watermarks.of(&topic.name, key.1);
+        let expected = self.expected.remove(&key);
+        let is_gone = expected && self.disk.exists(&dir).is_ok_and(|exists| !exists);
         let open = || Partition::open(self.disk.clone(), dir.clone(), options.clone(), now, trust);
         let opened = match open() {
             // The topic before it was deleted while these files couldn't be used.
@@ -465,8 +515,12 @@ impl<D: Disk> Replicas<D> {
             }
             opened => opened,
         };
+        let mut damaged = is_gone;
         let state = match opened {
             Ok((log, recovery)) => {
+                // After a loss of power it is no surprise, and the controller knows.
+                let is_short = expected && recovery.end_offset < high_watermark;
+                damaged |= trust != Trust::Nothing && (is_short || !recovery.last_unfinished_only);
                 if let Some(cut) = &recovery.cut {
                     let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
                     tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
@@ -478,9 +532,11 @@ impl<D: Disk> Replicas<D> {
                 State::Offline(e.to_string())
             }
         };
+        if damaged {
+            tracing::warn!(partition = %dir.display(), "records may be gone; it leads only when nobody else can");
+        }
         self.last_opened += 1;
-        let high_watermark = self.high_watermarks.of(&topic.name, key.1);
-        Replica::new(dir, state, self.last_opened, high_watermark)
+        Replica::new(dir, state, self.last_opened, high_watermark, damaged)
     }
 
     fn remove(&self, dir: PathBuf) {

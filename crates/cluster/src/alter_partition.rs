@@ -91,10 +91,13 @@ fn check(alter: &AlterPartition, partition: &Partition, view: &View<'_>) -> Resu
             -1 => in_sync,
             _ => registered.is_some_and(|b| b.epoch == *epoch && (in_sync || !b.fenced)),
         };
-        if !partition.replicas.contains(id) || !eligible {
+        let suspect = partition.unclean.contains(id) || partition.offline.contains(id);
+        if !partition.replicas.contains(id) || !eligible || suspect {
             return refuse(
                 ErrorCode::IneligibleReplica,
-                format!("broker {id} is no replica, is fenced, or has registered anew"),
+                format!(
+                    "broker {id} is no replica, is fenced, has registered anew, or may have lost records"
+                ),
             );
         }
     }

@@ -48,6 +48,7 @@ impl Metadata {
                 broker_epoch,
                 incarnation,
                 listeners,
+                clean,
             } => {
                 let here = BrokerEpoch(i64::try_from(index.0).unwrap_or(i64::MAX));
                 let epoch = broker_epoch.unwrap_or(here);
@@ -57,6 +58,7 @@ impl Metadata {
                         epoch,
                         incarnation,
                         listeners,
+                        clean,
                         fenced: true,
                     },
                 );
@@ -96,7 +98,10 @@ impl Metadata {
                 isr,
                 leader,
                 leader_epoch,
+                unclean,
+                offline,
                 reassignment,
+                unclean_recovery,
                 partition_epoch,
             } => {
                 let partitions = &mut self.topics.get_mut(&topic_id)?.partitions;
@@ -108,7 +113,10 @@ impl Metadata {
                     leader_epoch,
                     replicas,
                     isr,
+                    unclean,
+                    offline,
                     reassignment,
+                    unclean_recovery,
                     partition_epoch,
                 });
                 Some(Touched::Partition(topic_id, partition))
@@ -119,8 +127,11 @@ impl Metadata {
                 leader,
                 leader_epoch,
                 isr,
+                unclean,
+                offline,
                 replicas,
                 reassignment,
+                unclean_recovery,
             } => {
                 let place = usize::try_from(partition.0).ok()?;
                 let known = self.topics.get_mut(&topic_id)?.partitions.get_mut(place)?;
@@ -129,7 +140,10 @@ impl Metadata {
                     leader_epoch,
                     replicas,
                     isr,
+                    unclean,
+                    offline,
                     reassignment,
+                    unclean_recovery,
                     partition_epoch: known.partition_epoch + 1,
                 };
                 Some(Touched::Partition(topic_id, partition))

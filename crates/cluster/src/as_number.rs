@@ -20,6 +20,7 @@ macro_rules! as_number {
 as_number!(broker_id, BrokerId, i32);
 as_number!(broker_epoch, BrokerEpoch, i64);
 as_number!(leader_epoch, LeaderEpoch, i32);
+as_number!(offset, Offset, i64);
 as_number!(partition_index, PartitionIndex, i32);
 as_number!(producer_id, ProducerId, i64);
 as_number!(topic_id, TopicId, uuid::Uuid);

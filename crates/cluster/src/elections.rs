@@ -1,20 +1,33 @@
-//! Leaders go back to the replicas that are preferred.
+//! Leaders that are elected because somebody asks for it, or because another one is preferred.
 
 use record::PartitionIndex;
 use serde::{Deserialize, Serialize};
 
 use crate::leaders::{self, State};
 use crate::metadata_record::MetadataRecord;
+use crate::recovery::Reports;
 use crate::reign::View;
 use crate::{ControllerReply, ErrorCode, Metadata, Millis, Partition, Refusal, as_number};
 
-/// Partitions whose first replica shall lead (Kafka's ElectLeaders, of the preferred kind).
+/// Partitions that shall have another leader (Kafka's ElectLeaders).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElectLeaders {
-    /// Which; `None` for all whose preferred leader could lead and doesn't.
+    /// Who shall lead.
+    pub election: Election,
+    /// Which; `None` for all where there is something to elect.
     pub partitions: Option<Vec<TopicPartition>>,
     /// How long the requester waits.
     pub timeout: Millis,
+}
+
+/// Who is elected (Kafka's ElectionType).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Election {
+    /// The first replica, where it is in sync.
+    Preferred,
+    /// Where there is no leader: the replica that is alive and reaches furthest, in sync or not. What it lacks is
+    /// lost.
+    Unclean,
 }
 
 /// A partition by the name of its topic.
@@ -36,18 +49,25 @@ pub struct PartitionResult {
     pub result: Result<(), Refusal>,
 }
 
-/// The records that elect preferred leaders, and the reply once they are committed.
-pub(crate) fn elect(elect: &ElectLeaders, view: &View<'_>) -> (Vec<MetadataRecord>, ControllerReply) {
+/// The records that elect leaders, and the reply once they are committed.
+pub(crate) fn elect(
+    elect: &ElectLeaders,
+    reports: &Reports,
+    view: &View<'_>,
+) -> (Vec<MetadataRecord>, ControllerReply) {
     let metadata = view.metadata;
     let Some(asked) = &elect.partitions else {
-        let records = preferred(metadata);
+        let records = match elect.election {
+            Election::Preferred => preferred(metadata),
+            Election::Unclean => reports.force_all(metadata),
+        };
         let results = records.iter().filter_map(|record| elected(metadata, record));
         return (records.clone(), ControllerReply::ElectLeaders(results.collect()));
     };
     let mut records: Vec<MetadataRecord> = Vec::new();
     let mut results = Vec::new();
     for partition in asked {
-        let result = elect_one(metadata, partition).map(|record| {
+        let result = elect_one(metadata, reports, elect.election, partition).map(|record| {
             if !records.contains(&record) {
                 records.push(record);
             }
@@ -71,13 +91,21 @@ pub(crate) fn preferred(metadata: &Metadata) -> Vec<MetadataRecord> {
     })
 }
 
-fn elect_one(metadata: &Metadata, partition: &TopicPartition) -> Result<MetadataRecord, Refusal> {
+fn elect_one(
+    metadata: &Metadata,
+    reports: &Reports,
+    election: Election,
+    partition: &TopicPartition,
+) -> Result<MetadataRecord, Refusal> {
     let refuse = |code, message: &str| Err(Refusal::new(code, message));
     let topic = metadata.topic(&partition.topic);
     let known = topic.and_then(|topic| metadata.partition(topic.id, partition.partition));
     let (Some(topic), Some(known)) = (topic, known) else {
         return refuse(ErrorCode::UnknownTopicOrPartition, "there is no such partition");
     };
+    if election == Election::Unclean {
+        return reports.force(topic, partition.partition, metadata);
+    }
     if known.leader.is_some() && known.leader == known.replicas.first().copied() {
         return refuse(
             ErrorCode::ElectionNotNeeded,
@@ -100,7 +128,7 @@ fn may_lead(metadata: &Metadata, partition: &Partition) -> bool {
         return false;
     };
     let alive = metadata.brokers.get(first).is_some_and(|b| !b.fenced);
-    alive && partition.isr.contains(first)
+    alive && State::of(partition).may_lead(*first)
 }
 
 fn elected(metadata: &Metadata, record: &MetadataRecord) -> Option<PartitionResult> {

@@ -70,7 +70,9 @@ codes! {
     StaleBrokerEpoch = 77,
     /// The preferred replica isn't alive and in sync.
     PreferredLeaderNotAvailable = 80,
-    /// The preferred replica leads already.
+    /// No replica is alive that could lead.
+    EligibleLeadersNotAvailable = 83,
+    /// The partition is led as it was asked for already.
     ElectionNotNeeded = 84,
     /// The partition isn't being moved.
     NoReassignmentInProgress = 85,

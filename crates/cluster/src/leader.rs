@@ -106,6 +106,8 @@ pub struct Leader {
 struct Isr {
     partition_epoch: i32,
     committed: BTreeSet<BrokerId>,
+    /// Replicas that may have lost records, or can't be used.
+    suspect: BTreeSet<BrokerId>,
     /// Everybody who was proposed under this partition epoch.
     proposed: BTreeSet<BrokerId>,
 }
@@ -143,6 +145,7 @@ impl Leader {
             isr: Isr {
                 partition_epoch: i32::MIN,
                 committed: BTreeSet::new(),
+                suspect: BTreeSet::new(),
                 proposed: BTreeSet::new(),
             },
             followers: BTreeMap::new(),
@@ -306,6 +309,12 @@ impl Leader {
         self.isr = Isr {
             partition_epoch: partition.partition_epoch,
             committed: partition.isr.iter().copied().collect(),
+            suspect: partition
+                .unclean
+                .iter()
+                .chain(&partition.offline)
+                .copied()
+                .collect(),
             proposed: BTreeSet::new(),
         };
         let me = self.place.broker;
@@ -331,12 +340,15 @@ impl Leader {
         let Some(follower) = self.followers.get(&id) else {
             return false;
         };
+        let registered = metadata.brokers.get(&id);
+        if self.isr.suspect.contains(&id) || registered.is_some_and(|b| b.fenced) {
+            return false;
+        }
         if self.isr.committed.contains(&id) {
             return follower.end == Some(self.end)
                 || now.since(follower.caught_up_at) <= self.options.max_lag;
         }
         let Some(end) = follower.end else { return false };
-        let registered = metadata.brokers.get(&id);
         let eligible = registered.is_some_and(|b| !b.fenced && Some(b.epoch) == follower.broker_epoch);
         let fetches = now.since(follower.fetched_at) <= self.options.max_lag;
         let caught_up = end >= self.high_watermark && end >= self.place.log_end;

@@ -36,14 +36,15 @@
 //! * A record is committed when everybody in the ISR has it, and everybody who was proposed for it since (KIP-497),
 //!   while enough are in sync (KIP-966). The ISR changes through committed metadata only.
 //! * A proposal is withdrawn only by a newer partition epoch: a delayed copy of it may still be committed.
-//! * Whoever leads was in sync. The last one in sync stays so, alive or not; nobody else leads.
+//! * Whoever leads was in sync. Who is in sync no longer is for a leader to say, never for the controller alone: the
+//!   last ones in sync stay so, alive or not, and nobody else leads.
+//! * Who may have lost records leads only where all in sync may: then the one that has most, once all have told how
+//!   much they have ([`UncleanRecovery`]).
 //! * A partition that moves changes hands in one entry, when all who shall hold it are in sync.
 //!
 //! Every 4 MiB of entries each node makes a snapshot of its metadata, the list of records that makes them anew, and
 //! lets go of the entries before the snapshot that it made last ([`Action::Snapshot`]). Who lags behind what the
 //! leader still has is sent its snapshot.
-//!
-//! Not there yet: waiting for all replicas and electing the longest where a power loss has taken every clean one.
 //!
 //! `testdata/*.txt` tell stories of small clusters as text; the crate `sim` runs thousands of random
 //! ones. The feature `deliberate-bugs` compiles mistakes in for the simulator to find; only
@@ -79,6 +80,7 @@ mod quorum_guard;
 mod quorum_log;
 mod quorum_view;
 mod reassignment;
+mod recovery;
 mod reign;
 mod request;
 #[cfg(test)]
@@ -90,7 +92,7 @@ mod topics;
 
 pub use alter_configs::{AlterConfigs, AlterTopicConfigs, AlteredTopic, ConfigChange, ConfigOp};
 pub use alter_partition::AlterPartition;
-pub use elections::{ElectLeaders, PartitionResult, TopicPartition};
+pub use elections::{ElectLeaders, Election, PartitionResult, TopicPartition};
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
 pub use event::{Action, Event, MetadataChange, Replica, Token};
@@ -106,6 +108,7 @@ pub use peer_message::{PeerMessage, PeerMessageError, PeerMessageKind};
 pub use quorum_log::{Entry, HardState, Index, Restored, Term};
 pub use quorum_view::{QuorumMember, QuorumView};
 pub use reassignment::{NewReplicas, ReassignPartitions, Reassignment};
+pub use recovery::{Reach, ReplicaCondition, ReportReplicas, ReportedReplica, UncleanRecovery};
 pub use request::{
     Assignment, ControllerReply, ControllerRequest, CreateTopics, CreatedTopic, CreatedTopicInfo,
     DeleteTopics, DeletedTopic, DeletedTopicInfo, Heartbeat, NewTopic, Refusal, RegisterBroker, TopicRef,

@@ -79,6 +79,7 @@ impl Membership {
                 incarnation: self.incarnation,
                 cluster_id: options.cluster_id.clone(),
                 listeners: options.listeners.clone(),
+                clean: options.clean,
             }),
         })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId};
 use uuid::Uuid;
 
-use crate::{Index, Listener, Reassignment, Term};
+use crate::{Index, Listener, Reassignment, Term, UncleanRecovery};
 
 /// What a majority of the voters has agreed on, as far as this broker knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,6 +49,9 @@ pub struct Broker {
     pub incarnation: Uuid,
     /// Where it is reached.
     pub listeners: Vec<Listener>,
+    /// The process found everything that the one before had acknowledged. Not so after a loss of power, or with
+    /// an empty folder, which a new broker has, too.
+    pub clean: bool,
     /// Counts as dead: leads nothing.
     pub fenced: bool,
 }
@@ -77,8 +80,15 @@ pub struct Partition {
     pub replicas: Vec<BrokerId>,
     /// Those of the replicas that are in sync.
     pub isr: Vec<BrokerId>,
+    /// Members of the ISR that may lack what they had acknowledged, because they lost power or their files were
+    /// damaged. They lead only where nobody else is left: see [`UncleanRecovery`].
+    pub unclean: Vec<BrokerId>,
+    /// Replicas whose files can't be used, as their brokers say.
+    pub offline: Vec<BrokerId>,
     /// Where it moves: once all who shall hold it are in sync, they alone are the replicas.
     pub reassignment: Option<Reassignment>,
+    /// The last time that a leader was elected that may lack acknowledged records.
+    pub unclean_recovery: Option<UncleanRecovery>,
     /// Counts all changes of this partition's state (`PartitionEpoch`).
     pub partition_epoch: i32,
 }

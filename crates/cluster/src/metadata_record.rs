@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Listener, Reassignment, as_number};
+use crate::{Listener, Reassignment, UncleanRecovery, as_number};
 
 #[cfg(test)]
 mod tests;
 
 /// Version of every record; a change of meaning gets another number for its type.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// One record. The records of an entry take effect together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub(crate) enum MetadataRecord {
         broker_epoch: Option<BrokerEpoch>,
         incarnation: Uuid,
         listeners: Vec<Listener>,
+        clean: bool,
     },
     /// A broker has left the cluster.
     UnregisterBroker {
@@ -70,13 +71,21 @@ pub(crate) enum MetadataRecord {
         leader: Option<BrokerId>,
         #[serde(with = "as_number::leader_epoch")]
         leader_epoch: LeaderEpoch,
-        /// Left out at the beginning: nothing moves then, and its state has not changed yet.
+        /// What follows is left out at the beginning: its state has not changed yet.
+        #[serde(with = "as_number::broker_ids")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unclean: Vec<BrokerId>,
+        #[serde(with = "as_number::broker_ids")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        offline: Vec<BrokerId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reassignment: Option<Reassignment>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unclean_recovery: Option<UncleanRecovery>,
         #[serde(default, skip_serializing_if = "is_first")]
         partition_epoch: i32,
     },
-    /// A partition's new state, whole: leader, ISR, replicas, and a reassignment under way.
+    /// A partition's new state, whole.
     PartitionChange {
         #[serde(with = "as_number::topic_id")]
         topic_id: TopicId,
@@ -89,8 +98,13 @@ pub(crate) enum MetadataRecord {
         #[serde(with = "as_number::broker_ids")]
         isr: Vec<BrokerId>,
         #[serde(with = "as_number::broker_ids")]
+        unclean: Vec<BrokerId>,
+        #[serde(with = "as_number::broker_ids")]
+        offline: Vec<BrokerId>,
+        #[serde(with = "as_number::broker_ids")]
         replicas: Vec<BrokerId>,
         reassignment: Option<Reassignment>,
+        unclean_recovery: Option<UncleanRecovery>,
     },
     /// A topic is deleted. In a snapshot: its id is remembered.
     RemoveTopic {

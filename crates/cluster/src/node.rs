@@ -194,6 +194,7 @@ impl Node {
             ControllerRequest::Heartbeat(heartbeat) => heartbeat.broker,
             ControllerRequest::AllocateProducerIds { broker, .. } => *broker,
             ControllerRequest::AlterPartition(alter) => alter.broker,
+            ControllerRequest::ReportReplicas(report) => report.broker,
             ControllerRequest::CreateTopics(_)
             | ControllerRequest::DeleteTopics(_)
             | ControllerRequest::CreatePartitions(_)

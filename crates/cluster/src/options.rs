@@ -33,6 +33,10 @@ pub struct Options {
     pub observers: Vec<BrokerId>,
     /// A random number of this process, so that a restart is told from a repeated request.
     pub incarnation: Uuid,
+    /// Whether this process has found everything that the one before it had acknowledged: the machine hasn't lost
+    /// power since, all was flushed at its end, or nothing is acknowledged before it is flushed. An empty folder
+    /// is not clean: a new broker is in sync nowhere, and another one has lost all.
+    pub clean: bool,
     /// Under which addresses this broker is reached; registered with the controller.
     pub listeners: Vec<Listener>,
     /// Partitions of a topic that is created with -1 partitions (`num.partitions`).
@@ -79,6 +83,7 @@ impl Options {
             voters,
             observers: Vec::new(),
             incarnation,
+            clean: true,
             listeners: Vec::new(),
             default_partitions: 1,
             session_timeout: Millis(6_000),
@@ -115,6 +120,8 @@ pub enum Bug {
     DeleteByName,
     /// The controller takes an ISR that was made up for an earlier state of the partition or of a broker.
     StaleIsr,
+    /// A replica whose broker lost power leads as if it had lost nothing.
+    TrustUnclean,
     /// A broker that is alive leads, whether it was in sync or not.
     ElectAnyone,
     /// A leader commits what it alone has.

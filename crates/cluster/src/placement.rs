@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use record::{BrokerId, LeaderEpoch, PartitionIndex, TopicId};
 
 use crate::draft::{Draft, weigh};
-use crate::leaders::leader_of;
 use crate::metadata_record::MetadataRecord;
 use crate::{ErrorCode, Metadata, Refusal};
 
@@ -99,11 +98,14 @@ pub(crate) fn partition_records(
         MetadataRecord::Partition {
             topic_id,
             partition: PartitionIndex(place),
-            leader: leader_of(&replicas, &isr, |id| alive(&id)),
+            leader: isr.iter().copied().find(alive),
             isr,
             replicas,
             leader_epoch: LeaderEpoch(0),
+            unclean: Vec::new(),
+            offline: Vec::new(),
             reassignment: None,
+            unclean_recovery: None,
             partition_epoch: 0,
         }
     })

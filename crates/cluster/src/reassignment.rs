@@ -101,6 +101,13 @@ fn reassign_one(new: &NewReplicas, view: &View<'_>) -> Result<Option<MetadataRec
             "none of the brokers that would hold the partition is in sync; wait until one is",
         );
     }
+    // Those who have everything, and aren't there now, must not be forgotten for those who are there.
+    if known.leader.is_none() && state.isr.len() < known.isr.len() {
+        return refuse(
+            ErrorCode::EligibleLeadersNotAvailable,
+            "the partition has no leader, and one of its brokers that may be needed as one would go; start it",
+        );
+    }
     let state = leaders::finish_reassignment(state.with_a_leader(alive), alive);
     let changed = state != State::of(known);
     Ok(changed.then(|| leaders::change(topic, index, known, state)))
@@ -112,10 +119,9 @@ fn begin(known: &Partition, to: Vec<BrokerId>) -> State {
         Some(under_way) => under_way.from.clone(),
         None => known.replicas.clone(),
     };
-    let mut state = State::of(known);
-    state.replicas = from.clone();
-    state.replicas.extend(without(&to, &from));
-    state.isr.retain(|id| state.replicas.contains(id));
+    let mut replicas = from.clone();
+    replicas.extend(without(&to, &from));
+    let mut state = State::of(known).with_replicas(replicas);
     state.reassignment = Some(Reassignment { from, to });
     state
 }
@@ -128,9 +134,7 @@ fn give_up(known: &Partition) -> Result<State, Refusal> {
             "the partition isn't being moved",
         );
     };
-    let mut state = State::of(known);
-    state.replicas.clone_from(&under_way.from);
-    state.isr.retain(|id| state.replicas.contains(id));
+    let mut state = State::of(known).with_replicas(under_way.from.clone());
     state.reassignment = None;
     Ok(state)
 }

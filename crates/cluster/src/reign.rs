@@ -6,6 +6,7 @@ use record::{BrokerEpoch, BrokerId, ProducerId};
 
 use crate::links::Links;
 use crate::metadata_record::MetadataRecord;
+use crate::recovery::Reports;
 use crate::{ControllerReply, ControllerRequest};
 use crate::{ErrorCode, Heartbeat, Index, Metadata, Millis, Options, Refusal, RegisterBroker, Term, Token};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 /// Producer ids in a block; Kafka's number.
 const PRODUCER_IDS: i32 = 1_000;
 
-/// Most changes of ISRs in one entry.
+/// Most changes of partitions in one entry, where there may be many.
 const MOST_TOGETHER: usize = 1_000;
 
 /// The level of `metadata.version` that a new cluster starts with: Kafka 4.0's.
@@ -53,6 +54,8 @@ pub(crate) struct Reign {
     to_unfence: BTreeSet<BrokerId>,
     /// When preferred leaders are looked for next.
     balance_at: Millis,
+    /// What brokers have told of replicas that could lead.
+    reports: Reports,
     waiting: VecDeque<(Requester, ControllerRequest)>,
     proposed: Option<Proposed>,
     #[cfg(feature = "deliberate-bugs")]
@@ -86,6 +89,7 @@ impl Reign {
             heard: BTreeMap::new(),
             to_unfence: BTreeSet::new(),
             balance_at: since.plus(options.preferred_leaders),
+            reports: Reports::default(),
             waiting: VecDeque::new(),
             proposed: None,
             #[cfg(feature = "deliberate-bugs")]
@@ -204,8 +208,8 @@ impl Reign {
         all.map(|requester| (requester, not_controller())).collect()
     }
 
-    /// What the controller does without being asked: it founds the cluster, and fences and unfences
-    /// brokers.
+    /// What the controller does without being asked: it founds the cluster, fences and unfences brokers, and
+    /// elects leaders.
     fn housekeeping(&mut self, view: &View<'_>) -> Vec<MetadataRecord> {
         let metadata = view.metadata;
         if metadata.cluster_id.is_none() {
@@ -225,6 +229,10 @@ impl Reign {
                 misdecide(view, &mut records);
                 return records;
             }
+        }
+        let recovered = self.reports.elect(metadata, MOST_TOGETHER);
+        if !recovered.is_empty() {
+            return recovered;
         }
         if view.now >= self.balance_at {
             self.balance_at = view.now.plus(view.options.preferred_leaders);
@@ -291,7 +299,8 @@ impl Reign {
             ControllerRequest::AlterConfigs(alter) => alter_configs::alter_all(&alter, view),
             // The node answers it, whose quorum it is about.
             ControllerRequest::DescribeQuorum => (Vec::new(), not_controller()),
-            ControllerRequest::ElectLeaders(elect) => elections::elect(&elect, view),
+            ControllerRequest::ElectLeaders(elect) => elections::elect(&elect, &self.reports, view),
+            ControllerRequest::ReportReplicas(report) => self.reports.take(&report, view.metadata),
             ControllerRequest::ReassignPartitions(reassign) => reassignment::reassign_all(&reassign, view),
             ControllerRequest::UnregisterBroker { broker } => deregistration::unregister(broker, view),
             ControllerRequest::AlterPartition(alter) => match alter_partition::alter(&alter, view) {
@@ -311,6 +320,7 @@ impl Reign {
             incarnation,
             cluster_id,
             listeners,
+            clean,
         } = register;
         let ours = &view.options.cluster_id;
         if cluster_id != *ours {
@@ -337,12 +347,15 @@ impl Reign {
         }
         self.heard.remove(&broker);
         self.to_unfence.remove(&broker);
-        let mut records = leaders::depose(view.metadata, broker);
+        #[cfg(feature = "deliberate-bugs")]
+        let clean = clean || view.options.bug == Some(crate::Bug::TrustUnclean);
+        let mut records = leaders::replace(view.metadata, broker, clean);
         records.push(MetadataRecord::RegisterBroker {
             broker,
             broker_epoch: None,
             incarnation,
             listeners,
+            clean,
         });
         misdecide(view, &mut records);
         // The epoch is the entry's index, filled in once it is known.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{AlterConfigs, AlterPartition, AlterTopicConfigs, AlteredTopic, ConfigChange};
 use crate::{CreatePartitions, CreatedPartitions, ElectLeaders, NewPartitions};
 use crate::{ErrorCode, Listener, Millis, as_number};
-use crate::{NewReplicas, PartitionResult, QuorumView, ReassignPartitions};
+use crate::{NewReplicas, PartitionResult, QuorumView, ReassignPartitions, ReportReplicas};
 
 /// A request to the controller. Every one may be repeated: the second time changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,11 @@ pub enum ControllerRequest {
     AlterConfigs(AlterConfigs),
     /// A leader asks for another ISR (Kafka's AlterPartition). [`crate::Leader`] makes it.
     AlterPartition(AlterPartition),
+    /// A broker tells of replicas that failed, or could lead.
+    ReportReplicas(ReportReplicas),
     /// Looks at the metadata quorum (Kafka's DescribeQuorum).
     DescribeQuorum,
-    /// Has preferred replicas lead (Kafka's ElectLeaders).
+    /// Elects leaders (Kafka's ElectLeaders).
     ElectLeaders(ElectLeaders),
     /// Moves partitions to other brokers (Kafka's AlterPartitionReassignments).
     ReassignPartitions(ReassignPartitions),
@@ -61,6 +63,8 @@ pub struct RegisterBroker {
     pub cluster_id: String,
     /// Where it is reached.
     pub listeners: Vec<Listener>,
+    /// Whether it has found everything that the process before it had acknowledged: see [`crate::Options::clean`].
+    pub clean: bool,
 }
 
 /// A sign of life.
@@ -176,6 +180,9 @@ pub enum ControllerReply {
     AlterConfigs(Vec<AlteredTopic>),
     /// To [`ControllerRequest::AlterPartition`]: committed. What holds now stands in the metadata.
     AlterPartition,
+    /// To [`ControllerRequest::ReportReplicas`]: in the order of the request, whether note was taken. It wasn't where
+    /// the partition is in another state by now.
+    ReportReplicas(Vec<bool>),
     /// To [`ControllerRequest::DescribeQuorum`].
     DescribeQuorum(QuorumView),
     /// To [`ControllerRequest::ElectLeaders`]: in the order of the request, or what was elected.
@@ -273,6 +280,8 @@ impl ControllerRequest {
             | Self::Heartbeat(_)
             | Self::AllocateProducerIds { .. }
             | Self::AlterPartition(_)
+            // Brokers make it no longer than that by themselves.
+            | Self::ReportReplicas(_)
             | Self::UnregisterBroker { .. }
             | Self::DescribeQuorum => 0,
         };

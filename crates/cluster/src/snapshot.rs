@@ -37,6 +37,7 @@ impl Metadata {
                 epoch,
                 incarnation,
                 listeners,
+                clean,
                 fenced,
             } = broker;
             records.push(MetadataRecord::RegisterBroker {
@@ -44,6 +45,7 @@ impl Metadata {
                 broker_epoch: Some(*epoch),
                 incarnation: *incarnation,
                 listeners: listeners.clone(),
+                clean: *clean,
             });
             if !fenced {
                 records.push(MetadataRecord::FenceBroker {
@@ -121,7 +123,10 @@ fn topic_records(topic: &Topic, records: &mut Vec<MetadataRecord>) {
             leader_epoch,
             replicas,
             isr,
+            unclean,
+            offline,
             reassignment,
+            unclean_recovery,
             partition_epoch,
         } = partition.clone();
         records.push(MetadataRecord::Partition {
@@ -131,7 +136,10 @@ fn topic_records(topic: &Topic, records: &mut Vec<MetadataRecord>) {
             isr,
             leader,
             leader_epoch,
+            unclean,
+            offline,
             reassignment,
+            unclean_recovery,
             partition_epoch,
         });
     }

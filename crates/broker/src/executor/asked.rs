@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
 use record::{BrokerId, Timestamp};
 
 use super::Executor;
+use super::reports::Reported;
 use crate::handlers::alter_configs::{self, Resource};
 use crate::handlers::{
     alter_partition_reassignments, create_partitions, create_topics, delete_topics, describe_quorum,
@@ -71,6 +72,8 @@ pub(super) enum Asked {
     },
     /// The leader of a partition that wants another ISR.
     AlterPartition(Key),
+    /// This broker, which has told of its replicas.
+    ReportReplicas(Vec<Reported>),
     /// Whoever waits in [`super::ProducerIds`].
     ProducerIds,
 }
@@ -79,7 +82,7 @@ impl Asked {
     /// The connection of the client that waits, if one does.
     pub(super) fn connection(&self) -> Option<u64> {
         match self {
-            Self::Peer { .. } | Self::AlterPartition(_) | Self::ProducerIds => None,
+            Self::Peer { .. } | Self::AlterPartition(_) | Self::ReportReplicas(_) | Self::ProducerIds => None,
             Self::CreateTopics { id, .. }
             | Self::DeleteTopics { id, .. }
             | Self::CreatePartitions { id, .. }
@@ -174,6 +177,7 @@ impl<D: Disk> Executor<D> {
                 });
             }
             Asked::AlterPartition(key) => self.on_isr_answered(key, &reply),
+            Asked::ReportReplicas(sent) => self.on_reported(sent, &reply),
             Asked::ProducerIds => {
                 let answers = match reply {
                     ControllerReply::ProducerIds { first, count } => {

@@ -1,9 +1,11 @@
-//! ElectLeaders (43): preferred leaders; unclean ones are never elected. What it shares with
-//! AlterPartitionReassignments stands here, too.
+//! ElectLeaders (43): preferred leaders, or any that there is. What it shares with AlterPartitionReassignments
+//! stands here, too.
 
 use std::collections::BTreeMap;
 
-use cluster::{ControllerReply, ElectLeaders, ErrorCode, Millis, PartitionResult, Refusal, TopicPartition};
+use cluster::{
+    ControllerReply, ElectLeaders, Election, ErrorCode, Millis, PartitionResult, Refusal, TopicPartition,
+};
 use kafka_protocol::messages::elect_leaders_response::{
     PartitionResult as WireResult, ReplicaElectionResult,
 };
@@ -13,18 +15,23 @@ use record::PartitionIndex;
 
 use crate::handlers::delete_topics::unexpected;
 
-/// The only kind of election: by the preferred replica. Version 0 knows no other.
+/// Kinds of elections. Version 0 knows the first one only, which is the default.
 const PREFERRED: i8 = 0;
+const UNCLEAN: i8 = 1;
 
 /// What the controller is asked for.
 ///
 /// # Errors
-/// Where an unclean election is wanted.
+/// Where it is of a kind that Kafka doesn't have.
 pub(crate) fn ask(request: &ElectLeadersRequest) -> Result<ElectLeaders, Refusal> {
-    if request.election_type != PREFERRED {
-        let message = "a replica that isn't in sync never leads: it would lose what was acknowledged";
-        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
-    }
+    let election = match request.election_type {
+        PREFERRED => Election::Preferred,
+        UNCLEAN => Election::Unclean,
+        _ => {
+            let message = "the election type must be 0 (preferred) or 1 (unclean)";
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        }
+    };
     let partitions = request.topic_partitions.as_ref().map(|topics| {
         let of = topics.iter().flat_map(|topic| {
             let partitions = topic.partitions.iter();
@@ -36,6 +43,7 @@ pub(crate) fn ask(request: &ElectLeadersRequest) -> Result<ElectLeaders, Refusal
         of.collect()
     });
     Ok(ElectLeaders {
+        election,
         partitions,
         timeout: Millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
     })

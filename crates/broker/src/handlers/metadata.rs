@@ -155,7 +155,9 @@ fn describe_partition(
 ) -> MetadataResponsePartition {
     let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| id.0.into()).collect();
     let dead = |id: &BrokerId| node.counts_as_dead(*id);
-    let offline: Vec<BrokerId> = partition.replicas.iter().copied().filter(dead).collect();
+    let failed = |id: &BrokerId| partition.offline.contains(id);
+    let replicas = partition.replicas.iter().copied();
+    let offline: Vec<BrokerId> = replicas.filter(|id| dead(id) || failed(id)).collect();
     let leader = partition.leader.filter(|leader| !dead(leader));
     let error = match leader {
         Some(_) => 0,

@@ -24,6 +24,7 @@ fn requests() -> Vec<ControllerRequest> {
                 host: "h".to_owned(),
                 port: 40_000,
             }],
+            clean: true,
         }),
         ControllerRequest::Heartbeat(Heartbeat {
             broker: BrokerId(3),

@@ -16,7 +16,10 @@ fn partition(isr: &[i32], partition_epoch: i32) -> Partition {
         leader_epoch: LeaderEpoch(7),
         replicas: ids(&[1, 2, 3]),
         isr: ids(isr),
+        unclean: Vec::new(),
+        offline: Vec::new(),
         reassignment: None,
+        unclean_recovery: None,
         partition_epoch,
     }
 }
@@ -27,6 +30,7 @@ fn metadata() -> Metadata {
         epoch: BrokerEpoch(i64::from(10 + id)),
         incarnation: Uuid::from_u128(1),
         listeners: Vec::new(),
+        clean: true,
         fenced: false,
     };
     Metadata {

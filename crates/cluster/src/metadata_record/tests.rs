@@ -20,6 +20,7 @@ fn records_survive_their_bytes() {
                 host: "h".to_owned(),
                 port: 1,
             }],
+            clean: true,
         },
         MetadataRecord::UnregisterBroker { broker: BrokerId(4) },
         MetadataRecord::FenceBroker {
@@ -42,6 +43,14 @@ fn records_survive_their_bytes() {
             isr: vec![BrokerId(1)],
             leader: None,
             leader_epoch: LeaderEpoch(0),
+            unclean: vec![BrokerId(1)],
+            offline: vec![BrokerId(1)],
+            unclean_recovery: Some(UncleanRecovery {
+                leader: BrokerId(1),
+                leader_epoch: LeaderEpoch(0),
+                end: record::Offset(7),
+                forced: true,
+            }),
             reassignment: Some(Reassignment {
                 from: vec![BrokerId(1)],
                 to: vec![BrokerId(2)],
@@ -54,10 +63,18 @@ fn records_survive_their_bytes() {
             leader: Some(BrokerId(1)),
             leader_epoch: LeaderEpoch(1),
             isr: vec![BrokerId(1)],
+            unclean: vec![BrokerId(1)],
+            offline: vec![BrokerId(2)],
             replicas: vec![BrokerId(1), BrokerId(2)],
             reassignment: Some(Reassignment {
                 from: vec![BrokerId(1)],
                 to: vec![BrokerId(2)],
+            }),
+            unclean_recovery: Some(UncleanRecovery {
+                leader: BrokerId(1),
+                leader_epoch: LeaderEpoch(1),
+                end: record::Offset(7),
+                forced: false,
             }),
         },
         MetadataRecord::RemoveTopic { topic_id },
@@ -80,16 +97,16 @@ fn a_record_says_what_it_is() {
     }]);
     assert_eq!(
         bytes,
-        br#"[{"v":1,"type":"fenceBroker","broker":2,"fenced":true}]"#
+        br#"[{"v":2,"type":"fenceBroker","broker":2,"fenced":true}]"#
     );
 }
 
 #[test]
 fn what_a_newer_version_wrote_is_refused() {
-    let newer = br#"[{"v":2,"type":"removeTopic","topicId":"00000000-0000-0000-0000-000000000007"}]"#;
+    let newer = br#"[{"v":3,"type":"removeTopic","topicId":"00000000-0000-0000-0000-000000000007"}]"#;
     assert_eq!(
         decode(newer),
-        Err("record type \"removeTopic\" in version 2".to_owned())
+        Err("record type \"removeTopic\" in version 3".to_owned())
     );
     assert_eq!(
         decode(br#"[{"v":1,"type":"quota"}]"#),

@@ -136,6 +136,7 @@ fn a_broker_of_another_cluster_is_refused() {
         incarnation: Uuid::from_u128(2),
         cluster_id: "other".to_owned(),
         listeners: Vec::new(),
+        clean: true,
     };
     let refused = ask(&mut node, ControllerRequest::RegisterBroker(stranger));
     assert!(matches!(refused, ControllerReply::Refused(r) if r.code == ErrorCode::InconsistentClusterId));

@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 
-use record::{BrokerEpoch, BrokerId, PartitionIndex, TopicId};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use crate::{
     AlterConfigs, AlterPartition, AlterTopicConfigs, Assignment, ConfigChange, ConfigOp, ControllerRequest,
-    CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders, Metadata, Millis, NewPartitions, NewReplicas,
-    NewTopic, ReassignPartitions, TopicPartition, TopicRef,
+    CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders, Election, Metadata, Millis, NewPartitions,
+    NewReplicas, NewTopic, Reach, ReassignPartitions, ReplicaCondition, ReportReplicas, ReportedReplica,
+    TopicPartition, TopicRef,
 };
 
 const TIMEOUT: Millis = Millis(5_000);
@@ -110,10 +111,50 @@ pub(super) fn alter_partition(metadata: &Metadata, leader: BrokerId, words: &[&s
     })
 }
 
-/// `[TOPIC PARTITION]`
+/// `TOPIC PARTITION last=EPOCH end=OFFSET [damaged]`, or `TOPIC PARTITION failed [damaged]`: what the broker would
+/// tell, if the controller doesn't know it already.
+pub(super) fn report(metadata: &Metadata, broker: BrokerId, words: &[&str]) -> Option<ControllerRequest> {
+    let TopicPartition { topic, partition } = topic_partition(words);
+    let topic_id = metadata.topic(&topic).expect("a topic").id;
+    let known = metadata
+        .partition(topic_id, partition)
+        .expect("a partition of it");
+    let reach = number(words, "end").map(|end| Reach {
+        last_epoch: LeaderEpoch(number(words, "last").expect("an epoch")),
+        end: Offset(end),
+    });
+    let condition = ReplicaCondition {
+        damaged: words.contains(&"damaged"),
+        reach,
+    };
+    let replica = ReportedReplica {
+        topic_id,
+        partition,
+        partition_epoch: number(words, "partition-epoch").unwrap_or(known.partition_epoch),
+        condition,
+    };
+    condition.is_news(known, broker).then(|| {
+        ControllerRequest::ReportReplicas(ReportReplicas {
+            broker,
+            broker_epoch: metadata.brokers[&broker].epoch,
+            replicas: vec![replica],
+        })
+    })
+}
+
+/// `[TOPIC PARTITION] [unclean]`
 pub(super) fn elect_leaders(words: &[&str]) -> ControllerRequest {
+    let (unclean, words) = match words.split_last() {
+        Some((&"unclean", rest)) => (true, rest),
+        _ => (false, words),
+    };
     let partitions = (!words.is_empty()).then(|| vec![topic_partition(words)]);
     ControllerRequest::ElectLeaders(ElectLeaders {
+        election: if unclean {
+            Election::Unclean
+        } else {
+            Election::Preferred
+        },
         partitions,
         timeout: TIMEOUT,
     })

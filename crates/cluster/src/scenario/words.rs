@@ -76,6 +76,8 @@ pub(super) fn describe_reply(reply: &ControllerReply) -> String {
                 "{leader} leads in term {term}, {committed} committed; voters: {voters}; observers: {observers}"
             )
         }
+        ControllerReply::ReportReplicas(taken) if taken == &[true] => "noted".to_owned(),
+        ControllerReply::ReportReplicas(_) => "void".to_owned(),
         ControllerReply::AlterPartition => "the ISR is changed".to_owned(),
         other => format!("{other:?}"),
     }

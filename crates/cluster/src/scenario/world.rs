@@ -21,6 +21,8 @@ pub(super) struct World {
     nodes: BTreeMap<BrokerId, Node>,
     disks: BTreeMap<BrokerId, Restored>,
     starts: u128,
+    /// Brokers whose next process starts after a loss of power.
+    unclean: BTreeSet<BrokerId>,
     replication: i16,
     /// Bytes of entries between two snapshots, where the story says it.
     between_snapshots: Option<u64>,
@@ -72,6 +74,15 @@ impl World {
             "messages" => self.show_messages = words[1] == "on",
             "pass" => self.pass(words[1].parse().expect("milliseconds")),
             "crash" => self.crash(broker(1)),
+            "power-loss" => {
+                let lost = words[1..]
+                    .iter()
+                    .map(|id| BrokerId(id.parse().expect("a broker")));
+                self.unclean.extend(lost.clone());
+                for id in lost {
+                    self.crash(id);
+                }
+            }
             "start" => {
                 self.start(broker(1));
                 self.deliver();
@@ -89,6 +100,13 @@ impl World {
                 self.request(broker(1), alter);
             }
             "quorum" => self.request(broker(1), ControllerRequest::DescribeQuorum),
+            "report" => {
+                let metadata = self.nodes[&broker(1)].metadata();
+                match requests::report(metadata, broker(1), &words[2..]) {
+                    Some(report) => self.request(broker(1), report),
+                    None => self.say(format!("{} has nothing to report", broker(1))),
+                }
+            }
             "elect" => self.request(broker(1), requests::elect_leaders(&words[2..])),
             "unregister" => {
                 let which = broker(2);
@@ -129,6 +147,7 @@ impl World {
         self.starts += 1;
         let incarnation = Uuid::from_u128(self.starts);
         let mut options = Options::new(id, "story", self.voters.clone(), incarnation);
+        options.clean = !self.unclean.remove(&id);
         options.observers = self.observers.clone();
         options.max_replication = self.replication;
         if let Some(bytes) = self.between_snapshots {
@@ -353,7 +372,10 @@ impl World {
             metadata.applied
         ));
         for (broker, b) in &metadata.brokers {
-            let state = if b.fenced { "fenced" } else { "alive" };
+            let mut state = if b.fenced { "fenced" } else { "alive" }.to_owned();
+            if !b.clean {
+                state.push_str(", unclean");
+            }
             self.say(format!("  broker {broker} epoch {} {state}", b.epoch));
         }
         for name in metadata.topic_ids.keys() {
@@ -365,6 +387,20 @@ impl World {
                 if p.replicas.len() > 1 {
                     let (replicas, isr) = (list(&p.replicas), list(&p.isr));
                     write!(line, ", replicas {replicas}, in sync {isr}").expect("text grows");
+                }
+                for (what, who) in [("unclean", &p.unclean), ("offline", &p.offline)] {
+                    if !who.is_empty() {
+                        write!(line, ", {what} {}", list(who)).expect("text grows");
+                    }
+                }
+                if let Some(recovery) = &p.unclean_recovery {
+                    let (leader, epoch, end) = (recovery.leader, recovery.leader_epoch, recovery.end);
+                    let forced = if recovery.forced { ", as was wanted" } else { "" };
+                    write!(
+                        line,
+                        ", unclean recovery: {leader} in epoch {epoch} at {end}{forced}"
+                    )
+                    .expect("text grows");
                 }
                 if let Some(moves) = &p.reassignment {
                     write!(line, ", moves to {}", list(&moves.to)).expect("text grows");

@@ -4,7 +4,7 @@ use record::{BrokerEpoch, BrokerId, LeaderEpoch, ProducerId, TopicId};
 use uuid::Uuid;
 
 use super::*;
-use crate::{Listener, Options, Reassignment, metadata_record, topic_configs};
+use crate::{Listener, Options, Reassignment, UncleanRecovery, metadata_record, topic_configs};
 
 fn topic_id(n: u128) -> TopicId {
     TopicId(Uuid::from_u128(n))
@@ -16,7 +16,10 @@ fn partition(leader: Option<i32>, epoch: i32) -> Partition {
         leader_epoch: LeaderEpoch(epoch),
         replicas: vec![BrokerId(1), BrokerId(2)],
         isr: vec![BrokerId(2)],
+        unclean: Vec::new(),
+        offline: Vec::new(),
         reassignment: None,
+        unclean_recovery: None,
         partition_epoch: epoch + 3,
     }
 }
@@ -39,6 +42,7 @@ fn broker(epoch: i64, fenced: bool) -> Broker {
             host: "h".to_owned(),
             port: 1,
         }],
+        clean: fenced,
         fenced,
     }
 }
@@ -63,6 +67,14 @@ fn rich() -> Metadata {
         reassignment: Some(Reassignment {
             from: vec![BrokerId(1)],
             to: vec![BrokerId(2)],
+        }),
+        unclean: vec![BrokerId(2)],
+        offline: vec![BrokerId(1)],
+        unclean_recovery: Some(UncleanRecovery {
+            leader: BrokerId(1),
+            leader_epoch: LeaderEpoch(6),
+            end: record::Offset(7),
+            forced: true,
         }),
         ..partition(None, 7)
     };

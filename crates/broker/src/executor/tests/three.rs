@@ -34,6 +34,8 @@ pub(crate) struct Three {
 struct Broker {
     id: BrokerId,
     disk: SimDisk,
+    /// Counts the boots of its machine.
+    boots: u32,
     /// `None` while it is dead.
     executor: Option<Executor<SimDisk>>,
     /// It does nothing, and what is sent to it waits.
@@ -53,6 +55,7 @@ impl Three {
         let broker = |id| Broker {
             id: BrokerId(id),
             disk: SimDisk::new(),
+            boots: 1,
             executor: None,
             paused: false,
             cut_off: false,
@@ -82,9 +85,22 @@ impl Three {
     /// kill -9.
     pub(crate) fn kill(&mut self, id: i32) {
         let broker = self.broker(id);
+        broker.disk = broker.disk.after_kill();
+        self.end(id);
+    }
+
+    /// Its machine loses power: of what isn't synced it keeps all, or nothing.
+    pub(crate) fn lose_power(&mut self, id: i32, keeps: bool) {
+        let broker = self.broker(id);
+        broker.disk = broker.disk.after_power_loss(|of| if keeps { of - 1 } else { 0 });
+        broker.boots += 1;
+        self.end(id);
+    }
+
+    fn end(&mut self, id: i32) {
+        let broker = self.broker(id);
         broker.executor = None;
         broker.paused = false;
-        broker.disk = broker.disk.after_kill();
         self.frames.retain(|(from, to, _)| from.0 != id && to.0 != id);
         self.tell_all(id, Input::PeerLost(BrokerId(id)));
     }
@@ -98,8 +114,8 @@ impl Three {
             state
         });
         let clock = self.clock();
-        let disk = self.broker(id).disk.clone();
-        let mut options = options(id, self.incarnations);
+        let (disk, boots) = (self.broker(id).disk.clone(), self.broker(id).boots);
+        let mut options = options(id, self.incarnations, boots);
         options.node.max_bytes_between_snapshots = self.between_snapshots;
         let executor = Executor::open(disk, options, clock, random).expect("opens");
         self.broker(id).executor = Some(executor);
@@ -283,8 +299,13 @@ impl Three {
         entries.into_iter().map(|entry| entry.name).collect()
     }
 
+    /// The disk of a broker.
+    pub(crate) fn disk(&self, id: i32) -> &SimDisk {
+        &self.brokers[usize::try_from(id - 1).expect("1 to 3")].disk
+    }
+
     /// The partition as a living broker sees it.
-    fn partition(&self, topic: TopicId) -> Option<&cluster::Partition> {
+    pub(crate) fn partition(&self, topic: TopicId) -> Option<&cluster::Partition> {
         let newest = self
             .brokers
             .iter()
@@ -300,6 +321,35 @@ impl Three {
         partition.map_or(Vec::new(), |partition| {
             partition.isr.iter().map(|id| id.0).collect()
         })
+    }
+
+    /// All replicas are in sync, none of them under suspicion, and one leads.
+    pub(crate) fn is_whole(&self, topic: TopicId) -> bool {
+        self.partition(topic).is_some_and(|p| {
+            p.isr.len() == 3 && p.unclean.is_empty() && p.offline.is_empty() && p.leader.is_some()
+        })
+    }
+
+    /// Somebody removes the files of a dead broker's copy of `t`, or its folder as well.
+    pub(crate) fn remove_copy(&mut self, id: i32, wholly: bool) {
+        let dir = PathBuf::from(format!("/data/{id}/t-0"));
+        let disk = &self.broker(id).disk;
+        for entry in disk.read_dir(&dir).expect("lists") {
+            disk.remove_file(&dir.join(entry.name)).expect("removes");
+        }
+        if wholly {
+            disk.remove_dir(&dir).expect("removes");
+        }
+    }
+
+    /// Somebody removes all but a dead broker's metadata log.
+    pub(crate) fn wipe(&mut self, id: i32) {
+        self.remove_copy(id, true);
+        let dir = PathBuf::from(format!("/data/{id}"));
+        for name in ["meta.properties", "boot-id"] {
+            let disk = &self.broker(id).disk;
+            disk.remove_file(&dir.join(name)).expect("removes");
+        }
     }
 
     pub(crate) fn leader(&self, topic: TopicId) -> Option<i32> {
@@ -355,7 +405,7 @@ impl Broker {
     }
 }
 
-fn options(id: i32, incarnation: u128) -> ExecutorOptions {
+fn options(id: i32, incarnation: u128, boots: u32) -> ExecutorOptions {
     let voters = (1..=3).map(BrokerId).collect();
     let mut node = cluster::Options::new(BrokerId(id), "c", voters, Uuid::from_u128(incarnation));
     node.listeners = vec![Listener {
@@ -367,7 +417,7 @@ fn options(id: i32, incarnation: u128) -> ExecutorOptions {
     ExecutorOptions {
         folder: PathBuf::from(format!("/data/{id}")),
         node,
-        boot_id: "boot".to_owned(),
+        boot_id: format!("boot {boots}"),
         serving: Serving::default(),
     }
 }
