@@ -2,8 +2,8 @@
 //!
 //! What holds, whatever happens on the network:
 //! * Batches of a partition are written in the order in which they were closed, each once.
-//! * At most five of them, and at most five requests a broker, are unanswered; one, before the brokers know
-//!   the partition's series of sequences.
+//! * At most five of them, from the oldest that is unanswered on, and at most five requests a broker are on
+//!   their way; one batch, before the brokers know the partition's series of sequences.
 //! * A batch that may have been written is sent again only with the same sequence, so that the broker
 //!   recognises it. After a failed attempt the oldest goes first and alone; nothing new is sent before.
 //! * A new series (next epoch, sequence 0; KIP-360) is started only where the broker has shown that none of

@@ -31,7 +31,10 @@ pub(crate) fn judge(code: Option<ErrorCode>) -> Verdict {
             | Code::NotEnoughReplicasAfterAppend
             | Code::NetworkException
             | Code::KafkaStorageError
-            | Code::UnknownServerError,
+            | Code::UnknownServerError
+            // Also from a leader that is deposed, or whose topic is deleted, while it waits for the replicas.
+            | Code::NotLeaderOrFollower
+            | Code::UnknownTopicOrPartition,
         ) => Verdict::RetryUnclear,
         Some(Code::OutOfOrderSequenceNumber | Code::UnknownProducerId) => Verdict::OutOfOrder,
         Some(

@@ -11,7 +11,7 @@ use super::{
 
 /// Batches of a partition that a broker recognises when they are sent again: it remembers the last five of
 /// each producer.
-pub(crate) const MAX_SENT: usize = 5;
+pub(crate) const MAX_SENT: u64 = 5;
 
 /// The batch that takes records.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Pending {
     pub(crate) created: Millis,
     pub(crate) state: State,
     pub(crate) base_sequence: Sequence,
+    /// How many batches of the series were sent before it.
+    pub(crate) number: u64,
     /// Whether an attempt ended without an answer, or with one that leaves it open.
     pub(crate) may_be_written: bool,
 }
@@ -49,10 +51,11 @@ pub(crate) struct Queue {
     pub(crate) leader: Option<(BrokerId, LeaderEpoch)>,
     pub(crate) epoch: Option<ProducerEpoch>,
     pub(crate) next_sequence: Sequence,
+    pub(crate) next_number: u64,
     /// Whether the brokers know the series: a first batch of it was acknowledged. A broker that doesn't
     /// know a producer takes any sequence, so before that a second batch may not overtake the first.
     pub(crate) known: bool,
-    /// Whether a sequence before those in `sent` was given up unwritten: none of them is written then.
+    /// Whether a sequence before those in `sent` was given up: where it isn't written, none of them is.
     pub(crate) gap: bool,
     pub(crate) not_before: Millis,
     pub(crate) failures: u32,
@@ -68,6 +71,7 @@ impl Default for Queue {
             leader: None,
             epoch: None,
             next_sequence: Sequence(0),
+            next_number: 0,
             known: false,
             gap: false,
             not_before: Millis(0),
@@ -90,17 +94,21 @@ impl Queue {
                 created,
                 state,
                 base_sequence,
+                number: 0,
                 may_be_written: false,
             });
         }
     }
 
-    /// The batch that may be sent now: the oldest that must be sent again, or else a new one.
+    /// The batch that may be sent now: the oldest that must be sent again, or else a new one. Batches behind the
+    /// oldest count also when they are acknowledged: the broker would remember it no longer.
     pub(crate) fn next(&self) -> Option<&Pending> {
+        let limit = if self.known { MAX_SENT } else { 1 };
+        let oldest = self.sent.front().map_or(self.next_number, |batch| batch.number);
         match self.sent.iter().position(|batch| batch.state == State::Waiting) {
             Some(0) => self.sent.front(),
             Some(_) => None,
-            None if self.sent.len() < if self.known { MAX_SENT } else { 1 } => self.closed.front(),
+            None if self.next_number - oldest < limit => self.closed.front(),
             None => None,
         }
     }
@@ -113,7 +121,8 @@ impl Queue {
             .is_some_and(|batch| batch.state == State::Waiting);
         if !again {
             let mut batch = self.closed.pop_front()?;
-            batch.base_sequence = self.next_sequence;
+            (batch.base_sequence, batch.number) = (self.next_sequence, self.next_number);
+            self.next_number += 1;
             self.next_sequence = self.next_sequence.plus(batch.sealed.count());
             self.sent.push_back(batch);
         }
@@ -133,16 +142,14 @@ impl Queue {
         self.sent.iter().position(ours)
     }
 
-    /// Takes a batch out that won't be acknowledged. Where it certainly wasn't written those behind it can't
-    /// be either: the broker takes no sequence out of turn.
+    /// Takes a batch out that won't be acknowledged. Its sequence is used again only where it certainly wasn't
+    /// written and nothing follows it: the broker would take another batch for this one.
     pub(crate) fn give_up(&mut self, place: usize) -> Option<Pending> {
         let batch = self.sent.remove(place)?;
-        if !batch.may_be_written {
-            if place == self.sent.len() {
-                self.next_sequence = batch.base_sequence;
-            } else {
-                self.gap = true;
-            }
+        if !batch.may_be_written && place == self.sent.len() {
+            self.next_sequence = batch.base_sequence;
+        } else {
+            self.gap = true;
         }
         Some(batch)
     }
@@ -153,13 +160,13 @@ impl Queue {
         let epoch = ProducerEpoch(self.epoch?.0.checked_add(1)?);
         self.epoch = Some(epoch);
         let mut sequence = Sequence(0);
-        for batch in &mut self.sent {
-            batch.base_sequence = sequence;
+        for (batch, number) in self.sent.iter_mut().zip(0..) {
+            (batch.base_sequence, batch.number) = (sequence, number);
             batch.state = State::Waiting;
             batch.may_be_written = false;
             sequence = sequence.plus(batch.sealed.count());
         }
-        self.next_sequence = sequence;
+        (self.next_sequence, self.next_number) = (sequence, self.sent.len() as u64);
         (self.gap, self.known) = (false, false);
         Some(epoch)
     }
