@@ -31,15 +31,14 @@ impl Epochs {
         self.entries.first().is_some_and(|(_, start)| *start <= offset)
     }
 
-    /// Notes that `epoch` begins at `start`. Says whether that was new.
-    pub(crate) fn assign(&mut self, epoch: LeaderEpoch, start: Offset) -> bool {
+    /// Notes that `epoch` begins at `start`, unless it or a newer one is known.
+    pub(crate) fn assign(&mut self, epoch: LeaderEpoch, start: Offset) {
         if epoch.0 < 0 || self.last().is_some_and(|last| last >= epoch) {
-            return false;
+            return;
         }
         // Epochs in which nothing was written leave no trace.
         self.truncate_to(start);
         self.entries.push((epoch, start));
-        true
     }
 
     /// The largest epoch not above `epoch` and its end, as `LeaderEpochFileCache.endOffsetFor`.
@@ -141,11 +140,11 @@ mod tests {
     #[test]
     fn epochs_without_records_leave_no_trace() {
         let mut known = Epochs::default();
-        assert!(known.assign(LeaderEpoch(3), Offset(0)));
-        assert!(known.assign(LeaderEpoch(4), Offset(7)));
-        assert!(known.assign(LeaderEpoch(6), Offset(7)));
-        assert!(!known.assign(LeaderEpoch(6), Offset(9)));
-        assert!(!known.assign(LeaderEpoch(5), Offset(9)));
+        known.assign(LeaderEpoch(3), Offset(0));
+        known.assign(LeaderEpoch(4), Offset(7));
+        known.assign(LeaderEpoch(6), Offset(7));
+        known.assign(LeaderEpoch(6), Offset(9));
+        known.assign(LeaderEpoch(5), Offset(9));
         assert_eq!(known, epochs(&[(3, 0), (6, 7)]));
     }
 

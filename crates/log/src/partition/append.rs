@@ -7,6 +7,7 @@ use record::{BatchHeader, LeaderEpoch, Timestamp, TimestampType, set_base_offset
 
 use super::Partition;
 use super::check::{check_batch, refusal};
+use crate::epochs::Epochs;
 use crate::folder::Part;
 use crate::producers::Staged;
 use crate::segment::Active;
@@ -128,8 +129,7 @@ impl<D: Disk> Partition<D> {
                 fits
             });
             let count = 1 + more.count();
-            self.epochs.truncate_to(self.active.end);
-            self.note_epoch(first.leader_epoch)?;
+            self.note_copied_epoch(first.leader_epoch)?;
             let (now_written, after) = rest.split_at(bytes);
             self.write(now_written, &left[..count])?;
             for header in &left[..count] {
@@ -201,7 +201,25 @@ impl<D: Disk> Partition<D> {
             return Ok(());
         }
         let mut epochs = self.epochs.clone();
-        if epochs.assign(epoch, self.active.end) {
+        epochs.assign(epoch, self.active.end);
+        self.store_epochs(epochs)
+    }
+
+    /// Notes that records of `epoch` come next. What this broker led without writing anything never was, for
+    /// the leader, and is forgotten on disk as well: whoever opens the log would believe it.
+    fn note_copied_epoch(&mut self, epoch: LeaderEpoch) -> Result<(), AppendError> {
+        let known = self.epochs.last() == Some(epoch);
+        if known && self.epochs.of_last_record(self.active.end) == Some(epoch) {
+            return Ok(());
+        }
+        let mut epochs = self.epochs.clone();
+        epochs.truncate_to(self.active.end);
+        epochs.assign(epoch, self.active.end);
+        self.store_epochs(epochs)
+    }
+
+    fn store_epochs(&mut self, epochs: Epochs) -> Result<(), AppendError> {
+        if epochs != self.epochs {
             epochs.write(&self.folder, false)?;
             self.epochs = epochs;
             self.durable.epochs_unsynced = true;

@@ -253,3 +253,44 @@ fn damaged_segments_are_errors_when_read() {
     assert!(matches!(error, ReadError::Corrupt { .. }), "{error}");
     assert!(partition.find_timestamp(Timestamp(0)).is_err());
 }
+
+/// A leader of epoch 5 that has written nothing copies what another one wrote in epoch 4: its own epoch never
+/// was, also for who opens the log later.
+#[test]
+fn epochs_without_records_that_others_led_over_are_forgotten_for_good() {
+    for trust in [Trust::CleanStop, Trust::SameBoot, Trust::Nothing] {
+        let (_, mut leader) = fresh(tiny_segments());
+        for i in 0..8 {
+            append(&mut leader, &format!("{i}"), 4).unwrap();
+        }
+        let (disk, mut partition) = fresh(tiny_segments());
+        let bytes = leader.read(Offset(0), 1, Offset(8)).unwrap();
+        partition.append_as_follower(&bytes, NOW).unwrap();
+        partition.begin_epoch(LeaderEpoch(5)).unwrap();
+        while partition.end_offset() < leader.end_offset() {
+            let bytes = leader.read(partition.end_offset(), 300, Offset(8)).unwrap();
+            partition.append_as_follower(&bytes, NOW).unwrap();
+        }
+        let expected = content(&partition);
+        if trust == Trust::CleanStop {
+            partition.close().unwrap();
+        } else {
+            drop(partition);
+        }
+        let (partition, recovery) = open(&disk, tiny_segments(), trust);
+        assert_eq!((content(&partition), recovery.cut), (expected, None), "{trust:?}");
+        assert_eq!(partition.last_epoch(), Some(LeaderEpoch(4)), "{trust:?}");
+        assert_eq!(
+            partition.end_offset_for_epoch(LeaderEpoch(4)),
+            Some((LeaderEpoch(4), Offset(8))),
+            "{trust:?}"
+        );
+    }
+}
+
+fn tiny_segments() -> Options {
+    Options {
+        segment_bytes: 250,
+        ..small()
+    }
+}
