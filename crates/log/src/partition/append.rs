@@ -97,7 +97,9 @@ impl<D: Disk> Partition<D> {
         })
     }
 
-    /// Appends whole batches as they came from the leader; their offsets must continue the log.
+    /// Appends whole batches as they came from the leader; their offsets must continue the log. The first batch
+    /// of a log without records may begin before its end: where the leader's records were deleted up to the
+    /// middle of a batch, the leader gives it whole.
     ///
     /// # Errors
     /// See [`AppendError`]. Where the batches fill more than one segment, those of the first
@@ -109,6 +111,10 @@ impl<D: Disk> Partition<D> {
             return Err(AppendError::invalid("there is no batch to append"));
         };
         let (base_offset, last_offset) = (first.base_offset, last.last_offset());
+        if base_offset < self.active.end {
+            let begun = self.begin_at(base_offset, self.start);
+            self.or_offline(begun)?;
+        }
 
         let mut rolled = false;
         let mut rest = batches;
@@ -168,7 +174,8 @@ impl<D: Disk> Partition<D> {
             let header = BatchHeader::parse(rest).map_err(refusal)?;
             let size = fits(&header, rest).map_err(refusal)?;
             header.check_crc(rest).map_err(refusal)?;
-            if header.base_offset != next {
+            let holds_start = headers.is_empty() && self.start == next && header.last_offset() >= next;
+            if header.base_offset != next && !(holds_start && header.base_offset < next) {
                 return Err(AppendError::UnexpectedOffset {
                     expected: next,
                     got: header.base_offset,

@@ -282,7 +282,7 @@ impl<D: Disk> Opening<D> {
                 position: 0,
                 reason,
             });
-            partition.reset(start)?;
+            partition.begin_at(start, start)?;
         }
         recovery.end_offset = partition.active.end;
         Ok((partition, recovery))

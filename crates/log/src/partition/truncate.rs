@@ -125,19 +125,20 @@ impl<D: Disk> Partition<D> {
     /// Where the file system fails; the partition is offline then.
     pub fn reset_to(&mut self, offset: Offset) -> Result<(), LogError> {
         self.online()?;
-        let reset = self.reset(offset);
+        let reset = self.begin_at(offset, offset);
         self.or_offline(reset)
     }
 
-    pub(super) fn reset(&mut self, offset: Offset) -> Result<(), LogError> {
+    /// Removes everything. The next record gets offset `base`, and what lies below `start` is not served.
+    pub(super) fn begin_at(&mut self, base: Offset, start: Offset) -> Result<(), LogError> {
         self.durable.truncations += 1;
-        self.durable.flushed = offset;
+        self.durable.flushed = base;
         self.durable.recovery_point = Offset(0);
         self.folder.write_offset(RECOVERY_POINT, Offset(0), true)?;
         // A log that ends below its start offset is reset when it is opened: the rest of this may
         // be interrupted.
-        self.folder.write_offset(START, offset, true)?;
-        self.start = offset;
+        self.folder.write_offset(START, start, true)?;
+        self.start = start;
         self.producers = Producers::default();
         remove_snapshots(&self.folder, |_| true)?;
         self.folder.remove_segment(self.active.base)?;
@@ -147,7 +148,7 @@ impl<D: Disk> Partition<D> {
         self.folder.sync()?;
         self.epochs.clear();
         self.epochs.write(&self.folder, true)?;
-        self.active = Active::create(&self.folder, offset)?;
+        self.active = Active::create(&self.folder, base)?;
         self.durable.names_changed += 1;
         Ok(())
     }

@@ -351,3 +351,43 @@ fn the_folder_knows_its_topic() {
 fn uuid(n: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(n)
 }
+
+/// The leader's records were deleted up to the middle of a batch, which it gives whole.
+#[test]
+fn a_copy_begins_with_the_batch_that_holds_its_start_offset() {
+    let (_, mut leader) = fresh(small());
+    let mut ten = batch("a", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    leader.append_as_leader(&mut ten, LeaderEpoch(3), NOW).unwrap();
+    leader.set_start_offset(Offset(5)).unwrap();
+    append(&mut leader, "b", 4).unwrap();
+    let bytes = leader.read(Offset(5), 1_000, leader.end_offset()).unwrap();
+
+    for trust in [Trust::CleanStop, Trust::SameBoot, Trust::Nothing] {
+        let (disk, mut follower) = fresh(small());
+        follower.reset_to(Offset(5)).unwrap();
+        follower.append_as_follower(&bytes, NOW).unwrap();
+        assert_eq!(content(&follower), content(&leader));
+        if trust == Trust::CleanStop {
+            follower.close().unwrap();
+        } else {
+            follower.flush().unwrap();
+        }
+        let (mut follower, recovery) = open(&disk, small(), trust);
+        assert_eq!(
+            (follower.start_offset(), follower.end_offset(), recovery.cut),
+            (Offset(5), Offset(11), None)
+        );
+        assert_eq!(content(&follower), content(&leader), "{trust:?}");
+        assert_eq!(append(&mut follower, "c", 5).unwrap(), Offset(11));
+    }
+
+    // It must reach the end, and a log that has records is continued, not begun anew.
+    let (_, mut follower) = fresh(small());
+    follower.reset_to(Offset(10)).unwrap();
+    let error = follower.append_as_follower(&ten, NOW).unwrap_err();
+    assert!(matches!(error, AppendError::UnexpectedOffset { .. }), "{error}");
+    follower.reset_to(Offset(5)).unwrap();
+    follower.append_as_follower(&bytes, NOW).unwrap();
+    let error = follower.append_as_follower(&ten, NOW).unwrap_err();
+    assert!(matches!(error, AppendError::UnexpectedOffset { .. }), "{error}");
+}
