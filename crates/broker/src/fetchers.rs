@@ -1,11 +1,12 @@
 //! What this broker copies from others: one Fetch under way for each leader, for all that follows it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use cluster::Millis;
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
-use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId};
+use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset};
 
 use crate::replica::Position;
 use crate::replicas::Key;
@@ -28,6 +29,9 @@ pub(crate) struct Fetchers {
 struct Fetcher {
     partitions: BTreeSet<Key>,
     under_way: Option<UnderWay>,
+    /// The last partition that got records: the next Fetch begins behind it, so that those which come first
+    /// can't take all that a response holds again and again.
+    served: Option<Key>,
 }
 
 #[derive(Debug)]
@@ -113,6 +117,55 @@ impl Fetchers {
         });
     }
 
+    /// The last partition of a response that got records.
+    pub(crate) fn on_served(&mut self, leader: BrokerId, last: Key) {
+        if let Some(fetcher) = self.of.get_mut(&leader) {
+            fetcher.served = Some(last);
+        }
+    }
+
+    /// The Fetch of a follower for these partitions of a leader.
+    pub(crate) fn request(
+        &self,
+        leader: BrokerId,
+        (me, broker_epoch): (BrokerId, BrokerEpoch),
+        positions: &BTreeMap<Key, Position>,
+    ) -> FetchRequest {
+        let served = self.of.get(&leader).and_then(|fetcher| fetcher.served);
+        let first = served.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = positions.range((first, Bound::Unbounded));
+        let before = positions
+            .iter()
+            .take_while(|(key, _)| served.is_some_and(|served| **key <= served));
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        for ((topic, index), position) in behind.chain(before) {
+            let partition = FetchPartition::default()
+                .with_partition(index.0)
+                .with_current_leader_epoch(position.leader_epoch.0)
+                .with_fetch_offset(position.end.0)
+                .with_last_fetched_epoch(position.last_epoch.0)
+                .with_log_start_offset(position.start.0)
+                .with_partition_max_bytes(PARTITION_MAX_BYTES);
+            match topics.last_mut().filter(|last| last.topic_id == topic.0) {
+                Some(last) => last.partitions.push(partition),
+                None => topics.push(
+                    FetchTopic::default()
+                        .with_topic_id(topic.0)
+                        .with_partitions(vec![partition]),
+                ),
+            }
+        }
+        let state = ReplicaState::default()
+            .with_replica_id(me.0.into())
+            .with_replica_epoch(broker_epoch.0);
+        FetchRequest::default()
+            .with_replica_state(state)
+            .with_max_wait_ms(MAX_WAIT_MS)
+            .with_min_bytes(MIN_BYTES)
+            .with_max_bytes(MAX_BYTES)
+            .with_topics(topics)
+    }
+
     /// What a response answers; `None` for one that nobody waits for.
     pub(crate) fn on_response(
         &mut self,
@@ -127,35 +180,48 @@ impl Fetchers {
     }
 }
 
-/// The Fetch of a follower for these partitions.
-pub(crate) fn request(
-    me: BrokerId,
-    broker_epoch: BrokerEpoch,
-    positions: &BTreeMap<Key, Position>,
-) -> FetchRequest {
-    let mut topics: BTreeMap<TopicId, Vec<FetchPartition>> = BTreeMap::new();
-    for ((topic, index), position) in positions {
-        let partition = FetchPartition::default()
-            .with_partition(index.0)
-            .with_current_leader_epoch(position.leader_epoch.0)
-            .with_fetch_offset(position.end.0)
-            .with_last_fetched_epoch(position.last_epoch.0)
-            .with_log_start_offset(position.start.0)
-            .with_partition_max_bytes(PARTITION_MAX_BYTES);
-        topics.entry(*topic).or_default().push(partition);
+#[cfg(test)]
+mod tests {
+    use record::{PartitionIndex, TopicId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const LEADER: BrokerId = BrokerId(2);
+
+    fn key(topic: u128, partition: i32) -> Key {
+        (TopicId(Uuid::from_u128(topic)), PartitionIndex(partition))
     }
-    let topic = |(id, partitions): (TopicId, _)| {
-        FetchTopic::default()
-            .with_topic_id(id.0)
-            .with_partitions(partitions)
-    };
-    let state = ReplicaState::default()
-        .with_replica_id(me.0.into())
-        .with_replica_epoch(broker_epoch.0);
-    FetchRequest::default()
-        .with_replica_state(state)
-        .with_max_wait_ms(MAX_WAIT_MS)
-        .with_min_bytes(MIN_BYTES)
-        .with_max_bytes(MAX_BYTES)
-        .with_topics(topics.into_iter().map(topic).collect())
+
+    #[test]
+    fn each_fetch_begins_behind_the_last_that_got_records() {
+        let mut fetchers = Fetchers::default();
+        let position = Position {
+            leader_epoch: LeaderEpoch(1),
+            start: Offset(0),
+            end: Offset(5),
+            last_epoch: LeaderEpoch(1),
+        };
+        let keys = [key(1, 0), key(1, 1), key(1, 2), key(2, 0)];
+        keys.iter().for_each(|key| fetchers.follow(*key, LEADER));
+        let positions = keys.iter().map(|key| (*key, position)).collect();
+        let asked = |fetchers: &Fetchers| -> Vec<Key> {
+            let request = fetchers.request(LEADER, (BrokerId(1), BrokerEpoch(9)), &positions);
+            let topics = request.topics.iter();
+            let of = |topic: &FetchTopic| {
+                let id = topic.topic_id.as_u128();
+                let indexes = topic.partitions.iter().map(|partition| partition.partition);
+                indexes.map(|index| key(id, index)).collect::<Vec<_>>()
+            };
+            topics.flat_map(of).collect()
+        };
+        assert_eq!(asked(&fetchers), keys);
+        fetchers.on_served(LEADER, key(1, 1));
+        assert_eq!(asked(&fetchers), [key(1, 2), key(2, 0), key(1, 0), key(1, 1)]);
+        fetchers.on_served(LEADER, key(2, 0));
+        assert_eq!(asked(&fetchers), keys);
+        // It need not be followed any more.
+        fetchers.on_served(LEADER, key(1, 9));
+        assert_eq!(asked(&fetchers), [key(2, 0), key(1, 0), key(1, 1), key(1, 2)]);
+    }
 }

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use super::Executor;
-use crate::fetchers::{self, Asked, Fetchers};
+use crate::fetchers::{Asked, Fetchers};
 use crate::handlers::fetch::{Fetch, Reader};
 use crate::purgatory::{Waiting, WaitingProduce};
 use crate::replica::{Advance, Position, Replica};
@@ -282,7 +282,8 @@ impl<D: Disk> Executor<D> {
                 continue;
             }
             let correlation_id = self.peers.next_correlation_id();
-            let request = fetchers::request(self.settings.node.id, broker_epoch, &positions);
+            let me = (self.settings.node.id, broker_epoch);
+            let request = fetchers.request(leader, me, &positions);
             let frame = peer_wire::encode_fetch(correlation_id, &request);
             let asked = positions.into_iter().map(|(key, position)| {
                 let asked = Asked {
@@ -320,6 +321,9 @@ impl<D: Disk> Executor<D> {
         for topic in topics {
             for data in topic.partitions {
                 let key = (TopicId(topic.topic_id), PartitionIndex(data.partition_index));
+                if data.records.as_ref().is_some_and(|records| !records.is_empty()) {
+                    self.replication.fetchers.on_served(from, key);
+                }
                 if let Some(asked) = asked.remove(&key) {
                     self.take(key, asked, data, now, out);
                 }
