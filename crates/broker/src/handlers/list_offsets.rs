@@ -78,7 +78,11 @@ fn partition<D: Disk>(
         -1
     };
     let replica = replicas.leader((id, index), client_epoch)?;
-    find(replica, asked.timestamp, version)
+    find(replica, asked.timestamp, version).map_err(|refusal| match refusal.error {
+        // Older clients don't know it, and try again after this one.
+        ResponseError::OffsetNotAvailable if version < 5 => ResponseError::LeaderNotAvailable.into(),
+        _ => refusal,
+    })
 }
 
 fn find<D: Disk>(
@@ -114,9 +118,16 @@ fn find<D: Disk>(
         time if time >= 0 => log.find_timestamp(Timestamp(time)),
         _ => return Err(ResponseError::UnsupportedVersion.into()),
     };
-    let found = found.map_err(|e| Refusal::from(&e))?;
-    // What isn't committed is nobody's business yet.
-    let found = found.filter(|found| found.offset < replica.high_watermark());
+    let mut found = found.map_err(|e| Refusal::from(&e))?;
+    if found
+        .as_ref()
+        .is_some_and(|found| found.offset >= replica.high_watermark())
+    {
+        // The leader before may have told of it already.
+        replica.latest()?;
+        // What isn't committed is nobody's business yet.
+        found = None;
+    }
     Ok(found.map_or(none, |found| (found.timestamp, found.offset, found.leader_epoch)))
 }
 

@@ -1,15 +1,12 @@
 //! Three replicas: what is acknowledged is kept, whoever dies.
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::alter_partition_reassignments_request::{
-    ReassignablePartition, ReassignableTopic,
-};
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::{
-    AlterPartitionReassignmentsRequest, BrokerId, DescribeQuorumRequest, ElectLeadersRequest,
-    ListPartitionReassignmentsRequest,
+    DescribeQuorumRequest, ElectLeadersRequest, ListPartitionReassignmentsRequest,
 };
+use record::TopicId;
 
 use super::harness::Outcome;
 use super::three::Three;
@@ -278,21 +275,7 @@ fn a_topic_of_one_replica_gets_three_while_it_is_written() {
     for _ in 0..20 {
         assert_eq!(three.produce(leader, "t", ALL, batch(&["x"])).0, 0);
     }
-    let others = (1..=3).filter(|id| *id != leader);
-    let replicas = [leader].into_iter().chain(others).map(BrokerId).collect();
-    let partition = ReassignablePartition::default().with_replicas(Some(replicas));
-    let reassigned = ReassignableTopic::default()
-        .with_name(topic_name("t"))
-        .with_partitions(vec![partition]);
-    let request = AlterPartitionReassignmentsRequest::default()
-        .with_timeout_ms(1_000)
-        .with_topics(vec![reassigned]);
-    let Response::AlterPartitionReassignments(response) =
-        three.ask(1, 0, Request::AlterPartitionReassignments(request))
-    else {
-        panic!()
-    };
-    assert_eq!(response.responses[0].partitions[0].error_code, 0, "{response:?}");
+    three.reassign("t", &[leader, leader % 3 + 1, (leader + 1) % 3 + 1]);
     three.until("all are in sync", |three| three.isr(topic).len() == 3);
     let request = ListPartitionReassignmentsRequest::default().with_topics(None);
     let Response::ListPartitionReassignments(ongoing) =
@@ -366,4 +349,52 @@ fn the_quorum_is_described_by_whoever_is_asked() {
         assert!((1..=3).contains(&partition.leader_id.0));
         assert!(partition.high_watermark > 1);
     }
+}
+
+/// A leader that can't know yet whether its one record is committed, a broker that is dead, and the topic.
+fn a_new_leader_in_doubt() -> (Three, i32, i32, TopicId) {
+    let mut three = Three::start();
+    let topic = three.create("t", &[("min.insync.replicas", "3")]);
+    let first = three.wait_for_leader(topic, None);
+    let replicas = three.isr(topic);
+    let others: Vec<i32> = replicas.into_iter().filter(|id| *id != first).collect();
+    three.kill(others[1]);
+    three.until("it is out of the ISR", |three| three.isr(topic).len() == 2);
+    assert_eq!(three.produce(first, "t", 1, batch(&["a"])), (0, 0));
+    three.pass(1_000);
+    three.kill(first);
+    three.revive(others[1]);
+    let new = three.wait_for_leader(topic, Some(first));
+    assert_eq!(new, others[0]);
+    three.pass(1_000);
+    assert_eq!(three.values(new, "t"), [""; 0], "two of three may not commit");
+    (three, new, first, topic)
+}
+
+#[test]
+fn offsets_by_time_are_no_guesses_after_a_failover() {
+    let (mut three, new, dead, topic) = a_new_leader_in_doubt();
+    let mut ask = |version, timestamp| {
+        let Response::ListOffsets(found) =
+            three.ask(new, version, Request::ListOffsets(list_offsets("t", timestamp)))
+        else {
+            panic!()
+        };
+        let partition = &found.topics[0].partitions[0];
+        (partition.error_code, partition.offset)
+    };
+    let unknown = (ResponseError::OffsetNotAvailable.code(), -1);
+    assert_eq!(ask(7, 0), unknown, "there may be a record since then");
+    assert_eq!(ask(7, -3), unknown, "the newest of all");
+    assert_eq!(ask(7, -1), unknown, "the end");
+    assert_eq!(ask(7, 100_000), (0, -1), "there is none, committed or not");
+    // Older clients don't know the error, and try again after this one.
+    let not_yet = (ResponseError::LeaderNotAvailable.code(), -1);
+    assert_eq!((ask(4, 0), ask(4, -1)), (not_yet, not_yet));
+    three.revive(dead);
+    three.until("all are in sync", |three| three.isr(topic).len() == 3);
+    let Response::ListOffsets(found) = three.ask(new, 7, Request::ListOffsets(list_offsets("t", 0))) else {
+        panic!()
+    };
+    assert_eq!(found.topics[0].partitions[0].offset, 0);
 }

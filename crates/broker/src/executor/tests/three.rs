@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use cluster::{Listener, Metadata, Millis, TICK};
 use disk::{Disk, SimDisk};
+use kafka_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{DeleteTopicsRequest, MetadataRequest};
+use kafka_protocol::messages::{AlterPartitionReassignmentsRequest, DeleteTopicsRequest, MetadataRequest};
 use record::{BrokerId, PartitionIndex, Timestamp, TopicId};
 use uuid::Uuid;
 
@@ -302,6 +305,25 @@ impl Three {
     /// The disk of a broker.
     pub(crate) fn disk(&self, id: i32) -> &SimDisk {
         &self.brokers[usize::try_from(id - 1).expect("1 to 3")].disk
+    }
+
+    /// Gives partition 0 to these brokers.
+    pub(crate) fn reassign(&mut self, topic: &str, replicas: &[i32]) {
+        let ids = replicas.iter().map(|id| (*id).into()).collect();
+        let partition = ReassignablePartition::default().with_replicas(Some(ids));
+        let reassigned = ReassignableTopic::default()
+            .with_name(topic_name(topic))
+            .with_partitions(vec![partition]);
+        let request = AlterPartitionReassignmentsRequest::default()
+            .with_timeout_ms(1_000)
+            .with_topics(vec![reassigned]);
+        let to = replicas[0];
+        let Response::AlterPartitionReassignments(response) =
+            self.ask(to, 0, Request::AlterPartitionReassignments(request))
+        else {
+            panic!("another response")
+        };
+        assert_eq!(response.responses[0].partitions[0].error_code, 0, "{response:?}");
     }
 
     /// The partition as a living broker sees it.
