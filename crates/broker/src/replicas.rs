@@ -106,7 +106,7 @@ impl<D: Disk> Replicas<D> {
                 let key = (replica.topic_id, replica.partition);
                 let unopened = self.to_open.remove(&key);
                 match self.replicas.remove(&key) {
-                    Some(replica) if unopened => self.remove(replica.dir),
+                    Some(replica) if unopened || replica.is_offline() => self.remove(replica.dir),
                     Some(replica) => replica.delete(),
                     None => {}
                 }
@@ -588,11 +588,28 @@ impl<D: Disk> Replicas<D> {
                     tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
                     self.remove(dir);
                 }
-                Ok(Some(id)) if !metadata.topics.contains_key(&id) => self.set_aside(&dir),
-                Ok(_) => {}
+                Ok(Some(id)) => match metadata.topics.get(&id) {
+                    None => self.set_aside(&dir),
+                    Some(topic) if !self.holds(topic, &entry.name) => {
+                        tracing::info!(partition = %dir.display(), "removing what other brokers have now");
+                        self.remove(dir);
+                    }
+                    Some(_) => {}
+                },
+                Ok(None) => {}
                 Err(e) => tracing::warn!(partition = %dir.display(), "left alone: {e}"),
             }
         }
+    }
+
+    /// Whether a folder's name is that of a partition of the topic that this broker has, or of none at all.
+    fn holds(&self, topic: &Topic, folder: &str) -> bool {
+        let index = folder
+            .strip_prefix(&topic.name)
+            .and_then(|rest| rest.strip_prefix('-'));
+        let index = index.and_then(|index| index.parse().ok()).unwrap_or(usize::MAX);
+        let partition = topic.partitions.get(index);
+        partition.is_none_or(|partition| partition.replicas.contains(&self.me.0))
     }
 
     fn set_aside(&self, dir: &Path) {

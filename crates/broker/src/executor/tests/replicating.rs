@@ -398,3 +398,20 @@ fn offsets_by_time_are_no_guesses_after_a_failover() {
     };
     assert_eq!(found.topics[0].partitions[0].offset, 0);
 }
+
+#[test]
+fn a_copy_that_was_reassigned_while_its_broker_was_away_is_removed() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[]);
+    let leader = three.wait_for_leader(topic, None);
+    assert_eq!(three.produce(leader, "t", ALL, batch(&["x"])), (0, 0));
+    let (away, stays) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    let has_copy = |three: &Three, id| three.names(id, "").contains(&"t-0".to_owned());
+    assert!(has_copy(&three, away));
+    three.kill(away);
+    three.reassign("t", &[leader, stays]);
+    three.until("it is out of the ISR", |three| three.isr(topic).len() == 2);
+    three.revive(away);
+    three.until("it is gone", |three| !has_copy(three, away));
+    assert!(has_copy(&three, stays));
+}
