@@ -12,7 +12,7 @@ use log::Trust;
 
 use crate::flusher::Flusher;
 use crate::folder::{Folder, Left};
-use crate::peer_wire::{self, PeerFrame};
+use crate::peer_wire::{self, AskKind, PeerFrame};
 use crate::peers::Peers;
 use crate::quorum_store::{PersistError, QuorumStore};
 use crate::replicas::Replicas;
@@ -292,6 +292,9 @@ impl<D: Disk> Executor<D> {
         } else {
             self.execute(now, out);
         }
+        if !self.held.is_empty() {
+            self.refuse_all_asked(out);
+        }
         self.replicas.finish_flushes(self.flusher.take_done());
         if now.monotonic >= self.schedule.reopen {
             self.schedule.reopen = now.monotonic.plus(REOPEN);
@@ -327,12 +330,21 @@ impl<D: Disk> Executor<D> {
                 kind,
                 request,
             } => {
-                let token = self.waits.token(Asked::Peer {
+                let asked = Asked::Peer {
                     from,
                     correlation_id,
                     kind,
-                });
-                self.tell(Event::PeerRequest { from, token, request }, now, out);
+                };
+                let refused = if self.held.is_empty() {
+                    None
+                } else {
+                    no_space(&asked)
+                };
+                let token = self.waits.token(asked);
+                match refused {
+                    None => self.tell(Event::PeerRequest { from, token, request }, now, out),
+                    Some(reply) => self.on_answer(token, reply, out),
+                }
             }
             PeerFrame::Fetch {
                 correlation_id,
@@ -356,8 +368,33 @@ impl<D: Disk> Executor<D> {
 
     /// Asks the controller on behalf of a client.
     fn ask(&mut self, request: ControllerRequest, asked: Asked, now: Clock, out: &mut Vec<Output>) {
+        let refused = if self.held.is_empty() {
+            None
+        } else {
+            no_space(&asked)
+        };
         let token = self.waits.token(asked);
-        self.tell(Event::Request { token, request }, now, out);
+        match refused {
+            None => self.tell(Event::Request { token, request }, now, out),
+            Some(reply) => self.on_answer(token, reply, out),
+        }
+    }
+
+    /// While there is no space for the metadata log nobody who waits for the controller could be told more.
+    fn refuse_all_asked(&mut self, out: &mut Vec<Output>) {
+        let asked = self.waits.asked.iter();
+        let replies: Vec<(Token, ControllerReply)> = asked
+            .filter_map(|(token, asked)| Some((*token, no_space(asked)?)))
+            .collect();
+        for (token, reply) in replies {
+            self.on_answer(token, reply, out);
+        }
+        // What comes of it later is told to nobody.
+        let asked = &self.waits.asked;
+        self.held.retain(|action| match action {
+            Action::Answer { token, .. } => asked.contains_key(token),
+            _ => true,
+        });
     }
 
     /// Tells the node, and does what it wants.
@@ -531,6 +568,22 @@ impl<D: Disk> Executor<D> {
             }
             _ => {}
         }
+    }
+}
+
+/// What is told while there is no space for the metadata log; what was asked for may still be done later.
+/// Brokers that live are heard even so, and what else they ask they ask again, perhaps of another controller.
+fn no_space(asked: &Asked) -> Option<ControllerReply> {
+    match asked {
+        Asked::Peer {
+            kind: AskKind::Heartbeat,
+            ..
+        } => None,
+        Asked::Peer { .. } => Some(ControllerReply::lost()),
+        _ => Some(ControllerReply::Refused(cluster::Refusal::new(
+            cluster::ErrorCode::RequestTimedOut,
+            "the broker can't write its metadata log now: make space on its disk and try again",
+        ))),
     }
 }
 

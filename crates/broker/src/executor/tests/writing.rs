@@ -215,6 +215,25 @@ fn a_topic_that_is_created_on_a_full_disk_works_when_there_is_space() {
 }
 
 #[test]
+fn what_the_controller_must_write_is_refused_at_once_while_it_has_no_space() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    disk.set_capacity(Some(0));
+    let timed_out = code(ResponseError::RequestTimedOut);
+    for n in 0..3 {
+        let create = crate::samples::create(&format!("t{n}"), 1, &[]);
+        let Response::CreateTopics(refused) = broker.ask(7, Request::CreateTopics(create)) else {
+            panic!()
+        };
+        assert_eq!(super::harness::errors(&refused), [timed_out], "{refused:?}");
+    }
+    disk.set_capacity(None);
+    broker.pass(1_000);
+    broker.create("u", &[]);
+    assert_eq!(broker.produce("u", batch(&["a"])), (0, 0));
+}
+
+#[test]
 fn a_partition_whose_files_failed_is_opened_again() {
     let disk = SimDisk::new();
     let mut broker = Harness::start(&disk, 1);
