@@ -33,6 +33,8 @@ pub(crate) struct Replica<D: Disk> {
     failed: bool,
     /// Where appends above the high watermark end, and how many bytes each has.
     uncommitted: VecDeque<(Offset, usize)>,
+    /// What the leader gives can't be appended, and that was said.
+    stuck: bool,
 }
 
 /// The files of a partition.
@@ -125,6 +127,7 @@ impl<D: Disk> Replica<D> {
             damaged,
             failed: false,
             uncommitted: VecDeque::new(),
+            stuck: false,
         }
     }
 
@@ -391,6 +394,10 @@ impl<D: Disk> Replica<D> {
             Step::Append { start } => {
                 if !records.is_empty() {
                     let appended = log.append_as_follower(records, now.wall);
+                    let was_stuck = std::mem::replace(&mut self.stuck, appended.is_err());
+                    if let (Err(e), false) = (&appended, was_stuck) {
+                        tracing::warn!(partition = %self.dir.display(), "records can't be copied: {e}");
+                    }
                     rolled = appended.map_err(|e| Refusal::from(&e))?.rolled;
                 }
                 self.high_watermark = follower.on_log_end(log.end_offset());

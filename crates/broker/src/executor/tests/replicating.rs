@@ -1,10 +1,11 @@
 //! Three replicas: what is acknowledged is kept, whoever dies.
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::{
-    DescribeQuorumRequest, ElectLeadersRequest, ListPartitionReassignmentsRequest,
+    DeleteRecordsRequest, DescribeQuorumRequest, ElectLeadersRequest, ListPartitionReassignmentsRequest,
 };
 use record::TopicId;
 
@@ -397,6 +398,45 @@ fn offsets_by_time_are_no_guesses_after_a_failover() {
         panic!()
     };
     assert_eq!(found.topics[0].partitions[0].offset, 0);
+}
+
+fn delete_records(up_to: i64) -> Request {
+    let partition = DeleteRecordsPartition::default()
+        .with_partition_index(0)
+        .with_offset(up_to);
+    let topic = DeleteRecordsTopic::default()
+        .with_name(topic_name("t"))
+        .with_partitions(vec![partition]);
+    let request = DeleteRecordsRequest::default()
+        .with_timeout_ms(20_000)
+        .with_topics(vec![topic]);
+    Request::DeleteRecords(request)
+}
+
+fn deleted(response: Response) -> (i16, i64) {
+    let Response::DeleteRecords(deleted) = response else {
+        panic!("{response:?}")
+    };
+    let partition = &deleted.topics[0].partitions[0];
+    (partition.error_code, partition.low_watermark)
+}
+
+#[test]
+fn a_copy_of_a_topic_whose_first_batch_is_partly_deleted_gets_in_sync() {
+    let mut three = Three::start();
+    let topic = three.create_with("t", 2, &[]);
+    let leader = three.wait_for_leader(topic, None);
+    assert_eq!(
+        three.produce(leader, "t", ALL, batch(&["a", "b", "c", "d"])),
+        (0, 0)
+    );
+    assert_eq!(deleted(three.ask(leader, 2, delete_records(2))), (0, 2));
+    three.reassign("t", &[leader, leader % 3 + 1, (leader + 1) % 3 + 1]);
+    three.until("all are in sync", |three| three.isr(topic).len() == 3);
+    let dead = leader;
+    three.kill(dead);
+    let new = three.wait_for_leader(topic, Some(dead));
+    assert_eq!(three.produce(new, "t", ALL, batch(&["e"])), (0, 4));
 }
 
 #[test]
