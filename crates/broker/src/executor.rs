@@ -566,6 +566,7 @@ impl<D: Disk> Executor<D> {
             MetadataChange::IsrChanged(replica) => {
                 self.on_isr_changed((replica.topic_id, replica.partition), now, out);
             }
+            MetadataChange::ConfigChanged { topic_id } => self.on_topic_changed(*topic_id, now, out),
             _ => {}
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Replica<D: Disk> {
     damaged: bool,
     /// The files have failed since they were opened, and that was noticed.
     failed: bool,
+    /// Where the log ended when this broker began to lead it.
+    led_from: Offset,
     /// Where appends above the high watermark end, and how many bytes each has.
     uncommitted: VecDeque<(Offset, usize)>,
     /// What the leader gives can't be appended, and that was said.
@@ -96,7 +98,7 @@ pub(crate) struct Mandate<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Advance {
     pub(crate) high_watermark: Offset,
-    /// Bytes of what became committed, as far as this broker appended it as the leader.
+    /// Bytes of what became committed; more than anybody waits for where some of it is from an earlier leader.
     pub(crate) bytes: usize,
 }
 
@@ -126,6 +128,7 @@ impl<D: Disk> Replica<D> {
             high_watermark,
             damaged,
             failed: false,
+            led_from: Offset(-1),
             uncommitted: VecDeque::new(),
             stuck: false,
         }
@@ -276,6 +279,7 @@ impl<D: Disk> Replica<D> {
             log_end: log.end_offset(),
             high_watermark: self.high_watermark,
         };
+        self.led_from = place.log_end;
         // The metadata may know a later epoch, which is about to be told.
         let partition = Committed {
             leader_epoch: epoch,
@@ -338,10 +342,11 @@ impl<D: Disk> Replica<D> {
         if high_watermark <= self.high_watermark {
             return None;
         }
+        let inherited = self.high_watermark < self.led_from;
         self.high_watermark = high_watermark;
-        let mut bytes = 0;
+        let mut bytes = if inherited { usize::MAX } else { 0 };
         while let Some((_, more)) = self.uncommitted.pop_front_if(|(end, _)| *end <= high_watermark) {
-            bytes += more;
+            bytes = bytes.saturating_add(more);
         }
         Some(Advance {
             high_watermark,
@@ -434,10 +439,13 @@ impl<D: Disk> Replica<D> {
         Ok(log.start_offset())
     }
 
-    pub(crate) fn set_options(&mut self, options: Options) {
+    /// The topic's configuration has changed.
+    pub(crate) fn set_options(&mut self, options: Options, replication: ReplicationOptions) -> Progress {
         if let State::Online(log) = &mut self.state {
             log.set_options(options);
         }
+        let leader = self.leader_mut();
+        leader.map_or(Progress::default(), |leader| leader.set_options(replication))
     }
 
     pub(crate) fn delete(self) {

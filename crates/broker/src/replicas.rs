@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cluster::{Metadata, MetadataChange, ReplicaCondition, ReplicationOptions, Topic};
+use cluster::{Metadata, MetadataChange, Progress, ReplicaCondition, ReplicationOptions, Topic};
 use disk::{Disk, Kind};
 use kafka_protocol::ResponseError;
 use log::{LogError, Options, Partition, Trust};
@@ -130,13 +130,8 @@ impl<D: Disk> Replicas<D> {
                 };
                 self.assign(key, assigned, metadata, now);
             }
-            // The executor asks for it.
-            MetadataChange::IsrChanged(_) => {}
-            MetadataChange::ConfigChanged { topic_id } => {
-                if let Some(topic) = metadata.topics.get(topic_id) {
-                    self.configure(topic);
-                }
-            }
+            // The executor asks for them.
+            MetadataChange::IsrChanged(_) | MetadataChange::ConfigChanged { .. } => {}
         }
     }
 
@@ -552,24 +547,23 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    fn configure(&mut self, topic: &Topic) {
+    /// Takes over a topic's configuration; says what came of it where this broker leads.
+    pub(crate) fn configure(&mut self, topic: TopicId, metadata: &Metadata) -> Vec<(Key, Progress)> {
+        let Some(topic) = metadata.topics.get(&topic) else {
+            return Vec::new();
+        };
         let options = topic_settings::log_options(topic, &self.serving);
         let replication = self.replication(topic);
-        for replica in self
-            .replicas
+        self.replicas
             .range_mut((topic.id, PartitionIndex(0))..)
-            .map_while(|(key, replica)| (key.0 == topic.id).then_some(replica))
-        {
-            replica.set_options(options.clone());
-            if let Some(leader) = replica.leader_mut() {
-                // Whoever waits hears of it with the next change of the high watermark.
-                let _ = leader.set_options(replication);
-            }
-        }
+            .take_while(|(key, _)| key.0 == topic.id)
+            .map(|(key, replica)| (*key, replica.set_options(options.clone(), replication)))
+            .collect()
     }
 
-    /// Deletes folders of topics that were deleted while this broker was away, and sets aside those of topics
-    /// that the cluster has never heard of: whoever lost the metadata must not lose the records as well.
+    /// Deletes folders of topics that were deleted while this broker was away, and of partitions that were given
+    /// to others, and sets aside those of topics that the cluster has never heard of: whoever lost the metadata
+    /// must not lose the records as well.
     fn remove_left_over(&self, metadata: &Metadata) {
         let entries = match self.disk.read_dir(&self.folder) {
             Ok(entries) => entries,

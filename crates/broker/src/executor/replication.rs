@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use cluster::{ControllerReply, ControllerRequest, FetchedPartition, Millis};
+use cluster::{ControllerReply, ControllerRequest, FetchedPartition, Millis, Progress};
 use disk::Disk;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -134,6 +134,19 @@ impl<D: Disk> Executor<D> {
             return;
         };
         let progress = replica.on_isr_changed(partition, now.monotonic);
+        self.on_progress(key, progress, now, out);
+        self.ask_for_isr(key, now, out);
+    }
+
+    /// The configuration of a topic has changed, and with it perhaps what is committed.
+    pub(super) fn on_topic_changed(&mut self, topic: TopicId, now: Clock, out: &mut Vec<Output>) {
+        for (key, progress) in self.replicas.configure(topic, self.node.metadata()) {
+            self.on_progress(key, progress, now, out);
+        }
+    }
+
+    /// Who waits hears what has come of an event.
+    fn on_progress(&mut self, key: Key, progress: Progress, now: Clock, out: &mut Vec<Output>) {
         if progress.short {
             // Nothing more will be committed until others are in sync again.
             let error = ResponseError::NotEnoughReplicasAfterAppend.code();
@@ -143,7 +156,6 @@ impl<D: Disk> Executor<D> {
         }
         let advance = self.replicas.advance(key);
         self.on_moved(key, advance, now, out);
-        self.ask_for_isr(key, now, out);
     }
 
     /// Asks the controller for another ISR, if the leader of the partition wants one.
@@ -260,7 +272,7 @@ impl<D: Disk> Executor<D> {
             self.on_moved(key, Some(advance), now, out);
         }
         for key in fetched {
-            self.ask_for_isr(key, now, out);
+                self.ask_for_isr(key, now, out);
         }
     }
 

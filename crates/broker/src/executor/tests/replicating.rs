@@ -11,7 +11,7 @@ use record::TopicId;
 
 use super::harness::Outcome;
 use super::three::Three;
-use crate::samples::{batch, idempotent_batch, list_offsets, produce, topic_name};
+use crate::samples::{batch, fetch, idempotent_batch, list_offsets, produce, set_config, topic_name};
 use crate::{Request, Response};
 
 const ALL: i16 = -1;
@@ -370,6 +370,39 @@ fn a_new_leader_in_doubt() -> (Three, i32, i32, TopicId) {
     three.pass(1_000);
     assert_eq!(three.values(new, "t"), [""; 0], "two of three may not commit");
     (three, new, first, topic)
+}
+
+#[test]
+fn consumers_hear_at_once_of_what_the_leader_before_had_taken() {
+    let (mut three, new, dead, topic) = a_new_leader_in_doubt();
+    let waiting = three.send(new, 12, Request::Fetch(fetch("t", 0, 1, 30_000)));
+    three.pass(100);
+    assert!(three.outcome(waiting).is_none());
+    three.revive(dead);
+    three.until("all are in sync", |three| three.isr(topic).len() == 3);
+    match three.outcome(waiting) {
+        Some(Outcome::Response(Response::Fetch(response))) => {
+            assert_eq!(super::harness::values(&response), ["a"]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn consumers_hear_at_once_of_what_a_lower_minimum_commits() {
+    let (mut three, new, _, _) = a_new_leader_in_doubt();
+    let waiting = three.send(new, 12, Request::Fetch(fetch("t", 0, 1, 30_000)));
+    let lower = Request::IncrementalAlterConfigs(set_config("t", "min.insync.replicas", "2"));
+    let Response::IncrementalAlterConfigs(altered) = three.ask(new, 1, lower) else {
+        panic!()
+    };
+    assert_eq!(altered.responses[0].error_code, 0, "{altered:?}");
+    match three.outcome(waiting) {
+        Some(Outcome::Response(Response::Fetch(response))) => {
+            assert_eq!(super::harness::values(&response), ["a"]);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
