@@ -28,7 +28,7 @@ mod views;
 mod waits;
 
 use asked::Asked;
-use replication::{Replication, finish_produce};
+use replication::{Replication, finish_deletion, finish_produce};
 use reports::Reports;
 pub use views::ReplicaView;
 use waits::Waits;
@@ -187,6 +187,12 @@ impl<D: Disk> Executor<D> {
         for mut produce in self.waits.produces.expired(now.monotonic) {
             produce.what.fail(ResponseError::RequestTimedOut.code(), |_| true);
             finish_produce(produce, &mut out);
+        }
+        for mut deletion in self.waits.deletions.expired(now.monotonic) {
+            deletion
+                .what
+                .fail(ResponseError::RequestTimedOut.code(), |_| true);
+            finish_deletion(deletion, &mut out);
         }
         self.answer_overdue(now, &mut out);
         out

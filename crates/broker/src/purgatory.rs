@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::Millis;
-use kafka_protocol::messages::{FetchRequest, ProduceResponse};
+use kafka_protocol::messages::{DeleteRecordsResponse, FetchRequest, ProduceResponse};
 use record::Offset;
 
 use crate::RequestId;
@@ -47,6 +47,24 @@ pub(crate) struct Uncommitted {
     pub(crate) key: Key,
     /// The high watermark at which they are.
     pub(crate) needs: Offset,
+    /// Where in the response their partition stands: topic and partition.
+    pub(crate) place: (usize, usize),
+}
+
+/// A DeleteRecords whose records some replica in sync may still serve.
+#[derive(Debug, PartialEq)]
+pub(crate) struct WaitingDeletion {
+    /// The answer, if all goes well.
+    pub(crate) response: DeleteRecordsResponse,
+    pub(crate) undeleted: Vec<Undeleted>,
+}
+
+/// Records that some replica in sync may still serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Undeleted {
+    pub(crate) key: Key,
+    /// The low watermark at which none does.
+    pub(crate) up_to: Offset,
     /// Where in the response their partition stands: topic and partition.
     pub(crate) place: (usize, usize),
 }
@@ -173,6 +191,47 @@ impl Purgatory<WaitingProduce> {
             waiting.what.fail(error, |_| true);
         }
         self.take_all(self.waiting.keys().copied().collect())
+    }
+}
+
+impl Purgatory<WaitingDeletion> {
+    /// The low watermark is this one now, or can't be known here: gives the deletions that wait for nothing else.
+    pub(crate) fn on_low_watermark(
+        &mut self,
+        key: Key,
+        at: Result<Offset, i16>,
+    ) -> Vec<Waiting<WaitingDeletion>> {
+        self.wake(key, |deletion| {
+            deletion.settle(key, at);
+            deletion.undeleted.is_empty()
+        })
+    }
+}
+
+impl WaitingDeletion {
+    /// Takes note of a partition's low watermark, or answers it with an error.
+    pub(crate) fn settle(&mut self, key: Key, at: Result<Offset, i16>) {
+        match at {
+            Ok(at) => self
+                .undeleted
+                .retain(|records| records.key != key || records.up_to > at),
+            Err(error) => self.fail(error, |records| records.key == key),
+        }
+    }
+
+    /// Answers the wanted ones of those that some replica may still serve with an error.
+    pub(crate) fn fail(&mut self, error: i16, wanted: impl Fn(&Undeleted) -> bool) {
+        let topics = &mut self.response.topics;
+        self.undeleted.retain(|records| {
+            if !wanted(records) {
+                return true;
+            }
+            let (topic, partition) = records.place;
+            let result = &mut topics[topic].partitions[partition];
+            result.error_code = error;
+            result.low_watermark = -1;
+            false
+        });
     }
 }
 

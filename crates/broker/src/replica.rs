@@ -317,11 +317,11 @@ impl<D: Disk> Replica<D> {
         Ok(appended)
     }
 
-    /// A follower fetches from here; gives the end of the log.
+    /// A follower fetches, with a log that has these ends; gives the end of the log here.
     pub(crate) fn on_fetch(
         &mut self,
         from: (BrokerId, BrokerEpoch),
-        offset: Offset,
+        follower: LogEnds,
         now: Millis,
     ) -> Result<Offset, Refusal> {
         let log_end = self.log()?.end_offset();
@@ -329,7 +329,8 @@ impl<D: Disk> Replica<D> {
         let fetch = FollowerFetch {
             from: from.0,
             broker_epoch: from.1,
-            offset,
+            start: follower.start,
+            offset: follower.end,
             log_end,
         };
         leader.on_fetch(fetch, now)?;
@@ -432,11 +433,16 @@ impl<D: Disk> Replica<D> {
         Ok(rolled)
     }
 
-    /// Serves nothing below this offset any more, and gives the start offset, which is durable.
-    pub(crate) fn delete_records(&mut self, up_to: Offset) -> Result<Offset, Refusal> {
-        let log = self.log_mut()?;
-        log.set_start_offset(up_to).map_err(storage)?;
-        Ok(log.start_offset())
+    /// Serves nothing below this offset any more, durably.
+    pub(crate) fn delete_records(&mut self, up_to: Offset) -> Result<(), Refusal> {
+        self.log_mut()?.set_start_offset(up_to).map_err(storage)
+    }
+
+    /// Below this offset no replica in sync has anything to serve any more.
+    pub(crate) fn low_watermark(&self) -> Result<Offset, Refusal> {
+        let start = self.log()?.start_offset();
+        let leader = self.leader().ok_or(ResponseError::NotLeaderOrFollower)?;
+        Ok(leader.low_watermark(start))
     }
 
     /// The topic's configuration has changed.

@@ -64,6 +64,8 @@ pub struct FollowerFetch {
     pub from: BrokerId,
     /// Its broker epoch, as it says (KIP-903).
     pub broker_epoch: BrokerEpoch,
+    /// The first offset of its log.
+    pub start: Offset,
     /// The end of its log. It doesn't diverge from the leader's below: see [`crate::diverges`].
     pub offset: Offset,
     /// The end of the leader's log now.
@@ -123,6 +125,8 @@ struct Question {
 #[derive(Debug, Clone, Copy)]
 struct Progressing {
     broker_epoch: Option<BrokerEpoch>,
+    /// The first offset of its log, once it has fetched.
+    start: Option<Offset>,
     /// The end of its log, once it has fetched.
     end: Option<Offset>,
     fetched_at: Millis,
@@ -179,6 +183,19 @@ impl Leader {
     #[must_use]
     pub fn latest(&self) -> Option<Offset> {
         (self.high_watermark >= self.place.log_end).then_some(self.high_watermark)
+    }
+
+    /// Whoever leads next serves no records below it: the lowest first offset in the maximal ISR, of which this
+    /// broker's is `own_start`. -1 while it isn't known.
+    #[must_use]
+    pub fn low_watermark(&self, own_start: Offset) -> Offset {
+        let others = self
+            .maximal_isr()
+            .into_iter()
+            .filter(|id| *id != self.place.broker);
+        let start = |id| self.followers.get(&id).and_then(|follower| follower.start);
+        let starts = others.map(|id| start(id).unwrap_or(Offset(-1)));
+        starts.fold(own_start, Offset::min)
     }
 
     /// The topic's configuration has changed.
@@ -246,6 +263,7 @@ impl Leader {
         };
         *follower = Progressing {
             broker_epoch: Some(fetch.broker_epoch),
+            start: Some(fetch.start),
             end: Some(fetch.offset.min(self.end)),
             fetched_at: now,
             end_then: self.end,
@@ -322,6 +340,7 @@ impl Leader {
         for id in self.replicas.iter().copied().filter(|id| *id != me) {
             let newcomer = Progressing {
                 broker_epoch: None,
+                start: None,
                 end: None,
                 fetched_at: Millis(0),
                 end_then: Offset(0),

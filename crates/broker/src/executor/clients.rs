@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use cluster::{ControllerReply, ControllerRequest, CreateTopics, Millis};
 use disk::Disk;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
-    ProduceRequest,
+    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest,
+    MetadataRequest, ProduceRequest,
 };
 use record::{BrokerEpoch, BrokerId};
 
@@ -92,9 +92,7 @@ impl<D: Disk> Executor<D> {
                 };
                 return self.ask(ControllerRequest::DescribeQuorum, asked, now, out);
             }
-            Request::DeleteRecords(request) => {
-                delete_records::answer(&mut self.replicas, metadata, serving, &request).into()
-            }
+            Request::DeleteRecords(request) => return self.on_delete_records(id, &request, now, out),
             Request::ListOffsets(request) => {
                 list_offsets::answer(&mut self.replicas, metadata, &request, version).into()
             }
@@ -147,6 +145,7 @@ impl<D: Disk> Executor<D> {
     pub(super) fn on_client_gone(&mut self, connection: u64) {
         self.waits.fetches.on_gone(connection);
         self.waits.produces.on_gone(connection);
+        self.waits.deletions.on_gone(connection);
         self.waits.producer_ids.on_gone(connection);
         self.waits
             .asked
@@ -219,6 +218,30 @@ impl<D: Disk> Executor<D> {
         }
         for (key, advance) in moved {
             self.on_moved(key, advance, now, out);
+            self.tell_followers(key, now, out);
+        }
+    }
+
+    fn on_delete_records(
+        &mut self,
+        id: RequestId,
+        request: &DeleteRecordsRequest,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let (metadata, serving) = (self.node.metadata(), &self.settings.serving);
+        let what = delete_records::delete(&mut self.replicas, metadata, serving, request);
+        let partitions: Vec<Key> = what.undeleted.iter().map(|records| records.key).collect();
+        self.waits.deletions.add(Waiting {
+            id,
+            deadline: now
+                .monotonic
+                .plus(Millis(u64::try_from(request.timeout_ms).unwrap_or(0))),
+            partitions: partitions.clone(),
+            what,
+        });
+        for key in partitions {
+            self.on_low_watermark(key, out);
             self.tell_followers(key, now, out);
         }
     }

@@ -13,7 +13,7 @@ use record::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId
 use super::Executor;
 use crate::fetchers::{Asked, Fetchers};
 use crate::handlers::fetch::{Fetch, Reader};
-use crate::purgatory::{Waiting, WaitingProduce};
+use crate::purgatory::{Waiting, WaitingDeletion, WaitingProduce};
 use crate::replica::{Advance, Position, Replica};
 use crate::replicas::Key;
 use crate::{Clock, Output, peer_wire};
@@ -112,6 +112,7 @@ impl<D: Disk> Executor<D> {
                 finish_produce(produce, out);
             }
         }
+        self.on_low_watermark(key, out);
         let advance = self.replicas.advance(key);
         self.on_moved(key, advance, now, out);
         self.tell_followers(key, now, out);
@@ -135,6 +136,7 @@ impl<D: Disk> Executor<D> {
         };
         let progress = replica.on_isr_changed(partition, now.monotonic);
         self.on_progress(key, progress, now, out);
+        self.on_low_watermark(key, out);
         self.ask_for_isr(key, now, out);
     }
 
@@ -156,6 +158,19 @@ impl<D: Disk> Executor<D> {
         }
         let advance = self.replicas.advance(key);
         self.on_moved(key, advance, now, out);
+    }
+
+    /// The low watermark of a partition may be another one: whoever deletes records there is answered.
+    pub(super) fn on_low_watermark(&mut self, key: Key, out: &mut Vec<Output>) {
+        let replica = self.replicas.get(key);
+        let at = replica.map_or(
+            Err(ResponseError::NotLeaderOrFollower.into()),
+            Replica::low_watermark,
+        );
+        let at = at.map_err(|refusal| refusal.error.code());
+        for deletion in self.waits.deletions.on_low_watermark(key, at) {
+            finish_deletion(deletion, out);
+        }
     }
 
     /// Asks the controller for another ISR, if the leader of the partition wants one.
@@ -272,7 +287,8 @@ impl<D: Disk> Executor<D> {
             self.on_moved(key, Some(advance), now, out);
         }
         for key in fetched {
-                self.ask_for_isr(key, now, out);
+            self.on_low_watermark(key, out);
+            self.ask_for_isr(key, now, out);
         }
     }
 
@@ -388,6 +404,13 @@ impl<D: Disk> Executor<D> {
             }
         }
     }
+}
+
+pub(super) fn finish_deletion(deletion: Waiting<WaitingDeletion>, out: &mut Vec<Output>) {
+    out.push(Output::Respond {
+        request: deletion.id,
+        body: deletion.what.response.into(),
+    });
 }
 
 pub(super) fn finish_produce(produce: Waiting<WaitingProduce>, out: &mut Vec<Output>) {

@@ -6,7 +6,7 @@ use cluster::Token;
 
 use super::asked::Asked;
 use crate::handlers::init_producer_id::ProducerIds;
-use crate::purgatory::{Purgatory, WaitingFetch, WaitingProduce};
+use crate::purgatory::{Purgatory, WaitingDeletion, WaitingFetch, WaitingProduce};
 
 /// All requests that can't be answered yet.
 #[derive(Default)]
@@ -15,6 +15,7 @@ pub(super) struct Waits {
     /// Bytes that Fetch responses may still hold together; `None` for any number.
     pub(super) fetch_room: Option<usize>,
     pub(super) produces: Purgatory<WaitingProduce>,
+    pub(super) deletions: Purgatory<WaitingDeletion>,
     /// Requests that wait for the controller.
     pub(super) asked: BTreeMap<Token, Asked>,
     last_token: u64,
@@ -32,7 +33,11 @@ impl Waits {
 
     /// When the first of them may wait no longer.
     pub(super) fn next_deadline(&self) -> Option<cluster::Millis> {
-        let deadlines = [self.fetches.next_deadline(), self.produces.next_deadline()];
+        let deadlines = [
+            self.fetches.next_deadline(),
+            self.produces.next_deadline(),
+            self.deletions.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 }

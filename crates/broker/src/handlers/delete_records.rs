@@ -1,5 +1,6 @@
 //! DeleteRecords (21): records below an offset are served no longer, and their segments go with the next
-//! retention check.
+//! retention check. It is answered when that is true of all replicas in sync: whoever leads next must not bring
+//! them back.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,9 @@ use kafka_protocol::messages::delete_records_response::{
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 use record::{Offset, PartitionIndex};
 
+use crate::purgatory::{Undeleted, WaitingDeletion};
 use crate::refusal::Refusal;
-use crate::replicas::Replicas;
+use crate::replicas::{Key, Replicas};
 use crate::{Serving, topic_settings};
 
 /// Everything up to the high watermark.
@@ -22,23 +24,28 @@ const HIGH_WATERMARK: i64 = -1;
 /// The low watermark of a partition where nothing was deleted.
 const NONE: Offset = Offset(-1);
 
-/// The answer; the new start offsets are durable by then.
-pub(crate) fn answer<D: Disk>(
+/// Deletes here, durably. Gives the answer if all goes well, and what it has to wait for.
+pub(crate) fn delete<D: Disk>(
     replicas: &mut Replicas<D>,
     metadata: &Metadata,
     serving: &Serving,
     request: &DeleteRecordsRequest,
-) -> DeleteRecordsResponse {
+) -> WaitingDeletion {
     let mut seen = BTreeSet::new();
-    let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|asked| {
+    let mut undeleted = Vec::new();
+    let topics = request.topics.iter().zip(0..).map(|(topic, topic_at)| {
+        let partitions = topic.partitions.iter().zip(0..).map(|(asked, at)| {
             let result = if seen.insert((topic.name.as_str(), asked.partition_index)) {
                 partition(replicas, metadata, serving, topic, asked)
             } else {
                 Err(ResponseError::InvalidRequest.into())
             };
             let (error, start) = match result {
-                Ok(start) => (0, start),
+                Ok((key, up_to)) => {
+                    let place = (topic_at, at);
+                    undeleted.push(Undeleted { key, up_to, place });
+                    (0, up_to)
+                }
                 Err(refusal) => (refusal.error.code(), NONE),
             };
             DeleteRecordsPartitionResult::default()
@@ -50,7 +57,8 @@ pub(crate) fn answer<D: Disk>(
             .with_partitions(partitions.collect())
             .with_name(topic.name.clone())
     });
-    DeleteRecordsResponse::default().with_topics(topics.collect())
+    let response = DeleteRecordsResponse::default().with_topics(topics.collect());
+    WaitingDeletion { response, undeleted }
 }
 
 fn partition<D: Disk>(
@@ -59,7 +67,7 @@ fn partition<D: Disk>(
     serving: &Serving,
     topic: &DeleteRecordsTopic,
     asked: &DeleteRecordsPartition,
-) -> Result<Offset, Refusal> {
+) -> Result<(Key, Offset), Refusal> {
     let topic = metadata
         .topic(&topic.name)
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
@@ -71,7 +79,8 @@ fn partition<D: Disk>(
     if !topic_settings::deletes(topic, serving) {
         return Err(ResponseError::PolicyViolation.into());
     }
-    let replica = replicas.leader((topic.id, index), -1)?;
+    let key = (topic.id, index);
+    let replica = replicas.leader(key, -1)?;
     let end = replica.high_watermark();
     let up_to = match asked.offset {
         HIGH_WATERMARK => end,
@@ -80,5 +89,6 @@ fn partition<D: Disk>(
     if up_to < Offset(0) || up_to > end {
         return Err(ResponseError::OffsetOutOfRange.into());
     }
-    replica.delete_records(up_to)
+    replica.delete_records(up_to)?;
+    Ok((key, replica.log()?.start_offset()))
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster::{Metadata, Millis, diverges};
+use cluster::{LogEnds, Metadata, Millis, diverges};
 use disk::Disk;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -191,7 +191,11 @@ impl<D: Disk> Fetch<'_, D> {
             data.high_watermark = replica.high_watermark().0;
             return Ok(data.with_diverging_epoch(diverging));
         }
-        let up_to = self.reader.reads_up_to(replica, from)?;
+        let asker = LogEnds {
+            start: Offset(asked.log_start_offset),
+            end: from,
+        };
+        let up_to = self.reader.reads_up_to(replica, asker)?;
         let high_watermark = replica.committed();
         #[cfg(feature = "deliberate-bugs")]
         let (up_to, high_watermark) = match self.bug {
@@ -227,8 +231,9 @@ impl<D: Disk> Fetch<'_, D> {
 }
 
 impl Reader {
-    /// Up to where it may read; a follower's offset is noted.
-    fn reads_up_to<D: Disk>(self, replica: &mut Replica<D>, from: Offset) -> Result<Offset, Refusal> {
+    /// Up to where it may read; the ends of a follower's log are noted.
+    fn reads_up_to<D: Disk>(self, replica: &mut Replica<D>, asker: LogEnds) -> Result<Offset, Refusal> {
+        let from = asker.end;
         let log = replica.log()?;
         let (start, end) = (log.start_offset(), log.end_offset());
         let (follower, now) = match self {
@@ -246,7 +251,7 @@ impl Reader {
         if !(start..=end).contains(&from) {
             return Err(ResponseError::OffsetOutOfRange.into());
         }
-        replica.on_fetch(follower, from, now)
+        replica.on_fetch(follower, asker, now)
     }
 }
 

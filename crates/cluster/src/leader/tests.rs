@@ -57,6 +57,7 @@ fn fetch(leader: &mut Leader, from: i32, offset: i64, log_end: i64, now: u64) ->
     let fetch = FollowerFetch {
         from: BrokerId(from),
         broker_epoch: BrokerEpoch(i64::from(10 + from)),
+        start: Offset(0),
         offset: Offset(offset),
         log_end: Offset(log_end),
     };
@@ -179,6 +180,7 @@ fn earlier_processes_and_strangers_are_not_counted() {
     let from = |from, epoch, offset| FollowerFetch {
         from: BrokerId(from),
         broker_epoch: BrokerEpoch(epoch),
+        start: Offset(0),
         offset: Offset(offset),
         log_end: Offset(10),
     };
@@ -213,4 +215,29 @@ fn the_only_replica_needs_nobody() {
     assert_eq!(leader.latest(), Some(Offset(10)));
     assert_eq!(leader.on_append(Offset(11)), moved_to(11));
     assert_eq!(leader.check_produce(-1, true), Ok(()));
+}
+
+#[test]
+fn records_are_gone_once_no_replica_in_sync_has_them() {
+    let mut leader = leader(&[1, 2]);
+    let from = |from: i32, start| FollowerFetch {
+        from: BrokerId(from),
+        broker_epoch: BrokerEpoch(i64::from(10 + from)),
+        start: Offset(start),
+        offset: Offset(10),
+        log_end: Offset(10),
+    };
+    assert_eq!(
+        leader.low_watermark(Offset(5)),
+        Offset(-1),
+        "2 hasn't fetched yet"
+    );
+    leader.on_fetch(from(2, 3), Millis(0)).unwrap();
+    leader.on_fetch(from(3, 0), Millis(0)).unwrap();
+    assert_eq!(leader.low_watermark(Offset(5)), Offset(3), "3 is not in sync");
+    leader.on_fetch(from(2, 7), Millis(0)).unwrap();
+    assert_eq!(leader.low_watermark(Offset(5)), Offset(5));
+    // From now on it may be the next leader.
+    assert!(asked(&mut leader, &metadata(), 0).is_some());
+    assert_eq!(leader.low_watermark(Offset(5)), Offset(0));
 }

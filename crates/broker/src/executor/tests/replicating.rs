@@ -473,6 +473,44 @@ fn a_copy_of_a_topic_whose_first_batch_is_partly_deleted_gets_in_sync() {
 }
 
 #[test]
+fn records_are_deleted_for_good_when_it_is_said_that_they_are() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[("min.insync.replicas", "2")]);
+    let leader = three.wait_for_leader(topic, None);
+    for _ in 0..4 {
+        assert_eq!(three.produce(leader, "t", ALL, batch(&["x"])).0, 0);
+    }
+    assert_eq!(deleted(three.ask(leader, 2, delete_records(3))), (0, 3));
+    three.kill(leader);
+    let new = three.wait_for_leader(topic, Some(leader));
+    let Response::ListOffsets(found) = three.ask(new, 7, Request::ListOffsets(list_offsets("t", -2))) else {
+        panic!()
+    };
+    assert_eq!(found.topics[0].partitions[0].offset, 3);
+}
+
+#[test]
+fn records_that_a_replica_in_sync_may_still_have_are_not_called_deleted() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[("min.insync.replicas", "2")]);
+    let leader = three.wait_for_leader(topic, None);
+    assert_eq!(three.produce(leader, "t", ALL, batch(&["x"])).0, 0);
+    three.pass(500);
+    let other = leader % 3 + 1;
+    three.pause(other);
+    let asked = three.send(leader, 2, delete_records(1));
+    three.tick();
+    assert!(three.outcome(asked).is_none(), "one hasn't heard of it");
+    // It leaves the ISR, and nobody has to wait for it any more.
+    three.until("it is out of the ISR", |three| three.isr(topic).len() == 2);
+    three.pass(100);
+    match three.outcome(asked) {
+        Some(Outcome::Response(response)) => assert_eq!(deleted(response), (0, 1)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_copy_that_was_reassigned_while_its_broker_was_away_is_removed() {
     let mut three = Three::start();
     let topic = three.create("t", &[]);
