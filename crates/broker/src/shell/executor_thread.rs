@@ -8,8 +8,9 @@ use disk::Disk;
 use record::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
+use super::memory::Share;
 use super::peer_link::PeerLinks;
 use super::untaken::{Part, Untaken};
 use crate::{BrokerError, Clock, Executor, Input, Output, RequestId, Response};
@@ -208,17 +209,18 @@ impl<D: Disk> ExecutorThread<D> {
     fn hand_over(&mut self, runtime: &Handle, waiting: &mut Waiting) -> Result<(), BrokerError> {
         self.executor.want_shut_down();
         let until = Instant::now() + HAND_OVER;
+        let mut rhythm = Rhythm::new(self.clock.now().monotonic);
         while !self.executor.may_shut_down() && Instant::now() < until {
-            let tick = Duration::from_millis(TICK.0);
+            let wake = self.clock.instant(rhythm.wake(None)).into();
             // Clients are heard no more: they find another broker once this one is gone.
-            let received = runtime.block_on(async { timeout(tick, self.queues.urgent.recv()).await });
-            let input = match received {
+            let received = runtime.block_on(async { timeout_at(wake, self.queues.urgent.recv()).await });
+            let now = self.clock.now();
+            self.input(rhythm.beat(now.monotonic), now, waiting)?;
+            match received {
                 Ok(None) => return Ok(()),
-                Ok(Some(Submission::Input(input))) => input,
-                Ok(Some(Submission::Request(..) | Submission::Stop)) => continue,
-                Err(_) => Input::Tick,
-            };
-            self.input(input, self.clock.now(), waiting)?;
+                Ok(Some(Submission::Input(input))) => self.input(input, now, waiting)?,
+                Ok(Some(Submission::Request(..) | Submission::Stop)) | Err(_) => {}
+            }
         }
         Ok(())
     }
