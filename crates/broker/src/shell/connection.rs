@@ -40,7 +40,8 @@ struct Due {
     /// Held until the response is written: one Fetch at a time, so that a client which reads slowly
     /// can't have many large responses waiting.
     _fetch: Option<OwnedSemaphorePermit>,
-    _memory: Share,
+    /// Of requests that are kept while they wait.
+    _memory: Option<Share>,
 }
 
 /// Why a connection ended.
@@ -115,7 +116,13 @@ impl Connection {
                 version: head.version,
                 body,
             };
-            let submission = Submission::Request(input, request, sender);
+            // Records are in the log, or refused, once the executor has them: whoever waits for replicas keeps
+            // nobody out.
+            let (taken, kept) = match head.api {
+                ApiKey::Produce => (Some(memory), None),
+                _ => (None, Some(memory)),
+            };
+            let submission = Submission::Request(input, request, sender, taken);
             self.submissions
                 .send(submission)
                 .await
@@ -124,7 +131,7 @@ impl Connection {
                 head,
                 answer,
                 _fetch: fetch,
-                _memory: memory,
+                _memory: kept,
             });
         }
         Ok(())

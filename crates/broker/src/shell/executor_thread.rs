@@ -39,8 +39,8 @@ pub(crate) enum Answer {
 /// What goes to the executor.
 pub(crate) enum Submission {
     Input(Input),
-    /// A client's request, and where its answer goes.
-    Request(Input, RequestId, oneshot::Sender<Answer>),
+    /// A client's request, where its answer goes, and the memory that it takes until it was taken in.
+    Request(Input, RequestId, oneshot::Sender<Answer>, Option<Share>),
     /// Close everything and end.
     Stop,
 }
@@ -183,12 +183,12 @@ impl<D: Disk> ExecutorThread<D> {
                 return End::Failed(e);
             }
             for submission in batch.drain(..) {
-                let input = match submission {
+                let (input, _memory) = match submission {
                     Submission::Stop => return End::Asked,
-                    Submission::Input(input) => input,
-                    Submission::Request(input, id, answer) => {
+                    Submission::Input(input) => (input, None),
+                    Submission::Request(input, id, answer, memory) => {
                         waiting.insert(id, answer);
-                        input
+                        (input, memory)
                     }
                 };
                 if let Input::ClientGone { connection } = &input {
