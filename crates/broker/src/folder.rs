@@ -110,16 +110,30 @@ impl<D: Disk> Folder<D> {
 
     /// Puts a whole file in place of another, durably.
     pub(crate) fn replace(&self, name: &str, content: &[u8]) -> Result<(), BrokerError> {
+        self.write(name, content, true)
+    }
+
+    /// The same without waiting for the disk: a power loss may leave the file as it was, or damaged.
+    pub(crate) fn replace_unsynced(&self, name: &str, content: &[u8]) -> Result<(), BrokerError> {
+        self.write(name, content, false)
+    }
+
+    fn write(&self, name: &str, content: &[u8], durable: bool) -> Result<(), BrokerError> {
         let path = self.path.join(name);
         let new = self.path.join(format!("{name}.tmp"));
         let write = || {
             let file = self.disk.open(&new, OpenMode::Create)?;
             file.set_len(0)?;
             file.write_all_at(content, 0)?;
-            file.sync_data()?;
+            if durable {
+                file.sync_data()?;
+            }
             drop(file);
             self.disk.rename(&new, &path)?;
-            self.disk.sync_dir(&self.path)
+            if durable {
+                self.disk.sync_dir(&self.path)?;
+            }
+            Ok(())
         };
         write().map_err(|e| BrokerError::disk(&path, e))
     }

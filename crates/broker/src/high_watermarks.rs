@@ -29,21 +29,24 @@ pub(crate) struct HighWatermarks {
 impl HighWatermarks {
     /// Reads them; none where the file is absent or damaged, which costs nothing but time.
     pub(crate) fn read<D: Disk>(folder: &Folder<D>) -> Result<Self, BrokerError> {
-        let Some(text) = folder.read(FILE)? else {
-            return Ok(Self::default());
+        let found = match folder.read(FILE) {
+            Ok(None) => return Ok(Self::default()),
+            Ok(Some(text)) => Self::decode(&text),
+            Err(BrokerError::Damaged { .. }) => None,
+            Err(e) => return Err(e),
         };
-        Ok(Self::decode(&text).unwrap_or_else(|| {
+        Ok(found.unwrap_or_else(|| {
             tracing::warn!("{FILE} is damaged; replicas learn from their leaders what is committed");
             Self::default()
         }))
     }
 
-    /// Replaces the file, if anything has changed since `before`.
+    /// Replaces the file, if anything has changed since `before`. It isn't worth a wait for the disk.
     pub(crate) fn write<D: Disk>(&self, folder: &Folder<D>, before: &Self) -> Result<(), BrokerError> {
         if self == before {
             return Ok(());
         }
-        folder.replace(FILE, self.encode().as_bytes())
+        folder.replace_unsynced(FILE, self.encode().as_bytes())
     }
 
     pub(crate) fn of(&self, topic: &str, partition: PartitionIndex) -> Offset {
