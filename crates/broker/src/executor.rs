@@ -301,6 +301,9 @@ impl<D: Disk> Executor<D> {
         if !self.held.is_empty() {
             self.refuse_all_asked(out);
         }
+        for (token, reply) in self.peers.give_up(now.monotonic) {
+            self.tell(Event::PeerReply { token, reply }, now, out);
+        }
         self.replicas.finish_flushes(self.flusher.take_done());
         if now.monotonic >= self.schedule.reopen {
             self.schedule.reopen = now.monotonic.plus(REOPEN);
@@ -533,7 +536,7 @@ impl<D: Disk> Executor<D> {
         out: &mut Vec<Output>,
     ) {
         let reply = if self.node.is_connected(to) {
-            let correlation_id = self.peers.on_ask(to, token, request);
+            let correlation_id = self.peers.on_ask(to, token, request, now.monotonic);
             let frame = peer_wire::encode_request(correlation_id, request);
             if frame.len() <= peer_wire::MAX_FRAME {
                 out.push(Output::PeerFrame { to, frame });
