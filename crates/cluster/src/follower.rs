@@ -2,7 +2,7 @@
 
 use record::{BrokerId, LeaderEpoch, Offset};
 
-use crate::{ErrorCode, Millis};
+use crate::Millis;
 
 #[cfg(test)]
 mod tests;
@@ -204,18 +204,5 @@ pub fn diverges(
         Some((epoch, end)) if epoch == last_epoch && end >= offset => None,
         Some(end) => Some(end),
         None => Some((LeaderEpoch(-1), Offset(-1))),
-    }
-}
-
-/// Whether a request's leader epoch (-1 for none) is that of the leader who is asked.
-///
-/// # Errors
-/// FENCED_LEADER_EPOCH for an older one, UNKNOWN_LEADER_EPOCH for a newer one (KIP-320).
-pub fn check_leader_epoch(asked: LeaderEpoch, known: LeaderEpoch) -> Result<(), ErrorCode> {
-    match asked.0 {
-        -1 => Ok(()),
-        asked if asked < known.0 => Err(ErrorCode::FencedLeaderEpoch),
-        asked if asked > known.0 => Err(ErrorCode::UnknownLeaderEpoch),
-        _ => Ok(()),
     }
 }

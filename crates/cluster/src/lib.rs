@@ -96,7 +96,7 @@ pub use elections::{ElectLeaders, Election, PartitionResult, TopicPartition};
 pub use error::ClusterError;
 pub use error_code::ErrorCode;
 pub use event::{Action, Event, MetadataChange, Replica, Token};
-pub use follower::{FetchedPartition, Follower, LogEnds, Step, check_leader_epoch, diverges};
+pub use follower::{FetchedPartition, Follower, LogEnds, Step, diverges};
 pub use leader::{FollowerFetch, Leader, Leadership, Progress, ReplicationOptions};
 pub use metadata::{Broker, Controller, Metadata, Partition, Topic};
 pub use node::Node;
