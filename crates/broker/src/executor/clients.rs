@@ -11,6 +11,7 @@ use kafka_protocol::messages::{
 use record::{BrokerEpoch, BrokerId};
 
 use super::asked::Asked;
+use super::replication::finish_deletion;
 use super::{Executor, millis};
 use crate::handlers::describe_configs::DescribeConfigs;
 use crate::handlers::fetch::{Fetch, Found, Reader};
@@ -230,18 +231,24 @@ impl<D: Disk> Executor<D> {
         out: &mut Vec<Output>,
     ) {
         let (metadata, serving) = (self.node.metadata(), &self.settings.serving);
-        let what = delete_records::delete(&mut self.replicas, metadata, serving, request);
+        let mut what = delete_records::delete(&mut self.replicas, metadata, serving, request);
         let partitions: Vec<Key> = what.undeleted.iter().map(|records| records.key).collect();
-        self.waits.deletions.add(Waiting {
+        for key in &partitions {
+            what.settle(*key, self.low_watermark(*key));
+        }
+        let timeout = Millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+        let deletion = Waiting {
             id,
-            deadline: now
-                .monotonic
-                .plus(Millis(u64::try_from(request.timeout_ms).unwrap_or(0))),
+            deadline: now.monotonic.plus(timeout),
             partitions: partitions.clone(),
             what,
-        });
+        };
+        if deletion.what.undeleted.is_empty() {
+            finish_deletion(deletion, out);
+        } else {
+            self.waits.deletions.add(deletion);
+        }
         for key in partitions {
-            self.on_low_watermark(key, out);
             self.tell_followers(key, now, out);
         }
     }

@@ -162,15 +162,20 @@ impl<D: Disk> Executor<D> {
 
     /// The low watermark of a partition may be another one: whoever deletes records there is answered.
     pub(super) fn on_low_watermark(&mut self, key: Key, out: &mut Vec<Output>) {
+        let at = self.low_watermark(key);
+        for deletion in self.waits.deletions.on_low_watermark(key, at) {
+            finish_deletion(deletion, out);
+        }
+    }
+
+    /// The low watermark of a partition that this broker leads, or the error.
+    pub(super) fn low_watermark(&self, key: Key) -> Result<Offset, i16> {
         let replica = self.replicas.get(key);
         let at = replica.map_or(
             Err(ResponseError::NotLeaderOrFollower.into()),
             Replica::low_watermark,
         );
-        let at = at.map_err(|refusal| refusal.error.code());
-        for deletion in self.waits.deletions.on_low_watermark(key, at) {
-            finish_deletion(deletion, out);
-        }
+        at.map_err(|refusal| refusal.error.code())
     }
 
     /// Asks the controller for another ISR, if the leader of the partition wants one.

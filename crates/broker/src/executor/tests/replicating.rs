@@ -490,6 +490,24 @@ fn records_are_deleted_for_good_when_it_is_said_that_they_are() {
 }
 
 #[test]
+fn deletions_that_are_refused_wait_for_nothing() {
+    let mut three = Three::start();
+    let topic = three.create("t", &[]);
+    let leader = three.wait_for_leader(topic, None);
+    let mut refused = |to, up_to| {
+        let asked = three.send(to, 2, delete_records(up_to));
+        match three.outcome(asked) {
+            Some(Outcome::Response(response)) => deleted(response),
+            other => panic!("{other:?}"),
+        }
+    };
+    let not_leader = ResponseError::NotLeaderOrFollower.code();
+    assert_eq!(refused(leader % 3 + 1, 0), (not_leader, -1));
+    let out_of_range = ResponseError::OffsetOutOfRange.code();
+    assert_eq!(refused(leader, 1), (out_of_range, -1));
+}
+
+#[test]
 fn records_that_a_replica_in_sync_may_still_have_are_not_called_deleted() {
     let mut three = Three::start();
     let topic = three.create("t", &[("min.insync.replicas", "2")]);
