@@ -16,12 +16,13 @@ use crate::peer_wire::{self, AskKind, PeerFrame};
 use crate::peers::Peers;
 use crate::quorum_store::{PersistError, QuorumStore};
 use crate::replicas::Replicas;
-use crate::{BrokerError, Clock, ExecutorOptions, Input, Output, Serving};
+use crate::{BrokerError, Clock, Durability, ExecutorOptions, Input, Output, Serving};
 
 mod asked;
 mod clients;
 mod replication;
 mod reports;
+mod syncing;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -72,6 +73,8 @@ struct Settings {
     serving: Serving,
     boot_id: String,
     left: Left,
+    /// The caller says when to sync.
+    syncs_in_groups: bool,
 }
 
 /// What is done from time to time.
@@ -102,11 +105,18 @@ impl<D: Disk> Executor<D> {
             boot_id,
             serving,
         } = options;
-        let (folder, left) = Folder::open(disk, folder, &node_options.cluster_id, node_options.id, &boot_id)?;
+        let (folder, left) = Folder::open(
+            disk,
+            folder,
+            &node_options.cluster_id,
+            node_options.id,
+            &boot_id,
+            serving.durability,
+        )?;
         let trust = match left {
             Left::New | Left::SameBoot => Trust::SameBoot,
             Left::Closed => Trust::CleanStop,
-            Left::OtherBoot => Trust::Nothing,
+            Left::OtherBoot | Left::Flushed => Trust::Nothing,
         };
         let (quorum, restored) =
             QuorumStore::open(&folder, node_options.max_bytes_between_snapshots, now.wall, trust)?;
@@ -122,6 +132,7 @@ impl<D: Disk> Executor<D> {
                 serving,
                 boot_id,
                 left,
+                syncs_in_groups: false,
             },
             folder,
             held: VecDeque::new(),
@@ -184,7 +195,14 @@ impl<D: Disk> Executor<D> {
         for fetch in self.waits.fetches.expired(now.monotonic) {
             self.finish_fetch(fetch, &mut out);
         }
-        for mut produce in self.waits.produces.expired(now.monotonic) {
+        let unsynced = self.waits.unsynced.expired(now.monotonic);
+        for mut produce in self
+            .waits
+            .produces
+            .expired(now.monotonic)
+            .into_iter()
+            .chain(unsynced)
+        {
             produce.what.fail(ResponseError::RequestTimedOut.code(), |_| true);
             finish_produce(produce, &mut out);
         }
@@ -195,6 +213,9 @@ impl<D: Disk> Executor<D> {
             finish_deletion(deletion, &mut out);
         }
         self.answer_overdue(now, &mut out);
+        if !self.settings.syncs_in_groups {
+            self.sync_dirty(now, &mut out);
+        }
         out
     }
 
@@ -241,6 +262,20 @@ impl<D: Disk> Executor<D> {
     /// If there can't be another thread.
     pub fn flush_on_a_thread(&mut self) -> std::io::Result<()> {
         self.flusher.start_thread()
+    }
+
+    /// Has the caller sync what was appended: by [`Executor::sync`] after some inputs, and before it waits for
+    /// more. Without it that is done after each input.
+    pub fn sync_in_groups(&mut self) {
+        self.settings.syncs_in_groups = true;
+    }
+
+    /// Makes durable what was appended since the last call, where that is asked for ([`Durability::PowerLoss`]),
+    /// and gives what waited for it.
+    pub fn sync(&mut self, now: Clock) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.sync_dirty(now, &mut out);
+        out
     }
 
     /// Limits the bytes of records in Fetch responses that are given out from now on; each Fetch gets its
@@ -554,9 +589,14 @@ impl<D: Disk> Executor<D> {
 
     /// A crash before all replicas were opened once has to recover them all again.
     fn note_boot(&self) {
-        if self.replicas.are_online()
-            && let Err(e) = self.folder.note_boot(&self.settings.boot_id)
-        {
+        if !self.replicas.are_online() {
+            return;
+        }
+        let noted = match self.settings.serving.durability {
+            Durability::ProcessCrash => Ok(()),
+            Durability::PowerLoss => self.folder.note_durability(),
+        };
+        if let Err(e) = noted.and_then(|()| self.folder.note_boot(&self.settings.boot_id)) {
             tracing::warn!("the boot id could not be stored: {e}");
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `meta.properties` | format version, `cluster.id`, `node.id` (Kafka's own file) |
 //! | `boot-id` | the kernel's boot id of the last start |
+//! | `durability` | there while nothing is acknowledged before it is flushed |
 //! | `clean-shutdown` | there only between a graceful stop and the next start |
 //! | `quorum-state` | Raft's term and vote ([`crate::quorum_store`]) |
 //! | `__cluster_metadata-0/` | Raft's entries, a snapshot of the metadata |
@@ -15,7 +16,7 @@ use std::{fmt, io};
 use disk::{Disk, File, OpenMode};
 use record::BrokerId;
 
-use crate::BrokerError;
+use crate::{BrokerError, Durability};
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod tests;
 const META: &str = "meta.properties";
 const BOOT_ID: &str = "boot-id";
 const CLEAN: &str = "clean-shutdown";
+const DURABILITY: &str = "durability";
 const FORMAT: u32 = 1;
 
 /// How the folder was left.
@@ -36,13 +38,15 @@ pub enum Left {
     SameBoot,
     /// The machine may have lost power: what was not flushed may be gone.
     OtherBoot,
+    /// The machine may have lost power, and nothing was acknowledged that was not flushed.
+    Flushed,
 }
 
 impl Left {
     /// Whether all is there that the broker had acknowledged. Not so where there is nothing: the folder may be
     /// new because the old one is lost.
     pub(crate) fn is_clean(self) -> bool {
-        matches!(self, Self::Closed | Self::SameBoot)
+        matches!(self, Self::Closed | Self::SameBoot | Self::Flushed)
     }
 }
 
@@ -61,6 +65,7 @@ impl<D: Disk> Folder<D> {
         cluster_id: &str,
         node_id: BrokerId,
         boot_id: &str,
+        durability: Durability,
     ) -> Result<(Self, Left), BrokerError> {
         create_dirs(&disk, &path)?;
         let lock = disk.lock_dir(&path).map_err(|e| match e.kind() {
@@ -82,7 +87,10 @@ impl<D: Disk> Folder<D> {
             // Nothing needs recovery, so there is nothing that a crash could leave half recovered.
             folder.note_boot(boot_id)?;
         }
-        folder.begin()?;
+        folder.take_back(CLEAN)?;
+        if durability == Durability::ProcessCrash {
+            folder.take_back(DURABILITY)?;
+        }
         // Written last: a folder without it is new, whatever else a crash left there. Written always:
         // a folder that can't be written is noticed now and not at the first record, and names that a
         // killed process has left are durable before anybody relies on them.
@@ -201,7 +209,11 @@ impl<D: Disk> Folder<D> {
             return Ok(Left::Closed);
         }
         let same = self.read(BOOT_ID)?.is_some_and(|stored| stored.trim() == boot_id);
-        Ok(if same { Left::SameBoot } else { Left::OtherBoot })
+        Ok(match self.read(DURABILITY)? {
+            _ if same => Left::SameBoot,
+            Some(_) => Left::Flushed,
+            None => Left::OtherBoot,
+        })
     }
 
     /// Says that all was recovered that an earlier kernel may have lost.
@@ -212,9 +224,17 @@ impl<D: Disk> Folder<D> {
         self.replace(BOOT_ID, format!("{boot_id}\n").as_bytes())
     }
 
-    /// Durably takes back the word that all was flushed, before anything is appended.
-    fn begin(&self) -> Result<(), BrokerError> {
-        let path = self.path.join(CLEAN);
+    /// Says that whatever lies here is flushed, and that from now on nothing is acknowledged before it is.
+    pub(crate) fn note_durability(&self) -> Result<(), BrokerError> {
+        match self.read(DURABILITY)? {
+            Some(_) => Ok(()),
+            None => self.replace(DURABILITY, b"power-loss\n"),
+        }
+    }
+
+    /// Durably takes back a word that was given, before anything is appended.
+    fn take_back(&self, name: &str) -> Result<(), BrokerError> {
+        let path = self.path.join(name);
         match self.disk.remove_file(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             removed => removed.map_err(|e| BrokerError::disk(&path, e))?,

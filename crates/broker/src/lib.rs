@@ -74,7 +74,8 @@ pub use executor::{Executor, Random, ReplicaView};
 pub use folder::Left;
 pub use input::{Clock, Input, Output, RequestId};
 pub use options::{
-    BrokerOptions, CLIENT_LISTENER, ExecutorOptions, Limits, ListenOn, PEER_LISTENER, Peer, Ready, Serving,
+    BrokerOptions, CLIENT_LISTENER, Durability, ExecutorOptions, Limits, ListenOn, PEER_LISTENER, Peer,
+    Ready, Serving,
 };
 pub use shell::{ClusterSecret, run};
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct Serving {
     pub fetch_max_wait: Duration,
     /// `log.retention.check.interval.ms`: how often old segments are looked for.
     pub retention_check: Duration,
+    /// What records survive once they are acknowledged.
+    pub durability: Durability,
     /// `replica.lag.time.max.ms`: a follower that hasn't had all records for so long is in sync no longer.
     pub replica_max_lag: Duration,
 }
@@ -50,9 +52,22 @@ impl Default for Serving {
             fetch_max_bytes: 57_671_680,
             fetch_max_wait: Duration::from_secs(60),
             retention_check: Duration::from_secs(300),
+            durability: Durability::ProcessCrash,
             replica_max_lag: Duration::from_secs(10),
         }
     }
+}
+
+/// What records survive once a broker counts them: as written for `acks=1`, as copied by a follower, as committed
+/// for `acks=all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The end of any process: they are in the page cache. Of a machine that loses power they survive on others;
+    /// where all lose it at once, the newest may be gone. Kafka's own promise.
+    #[default]
+    ProcessCrash,
+    /// A loss of power, too, even of all machines at once: they are on disk (`fdatasync`).
+    PowerLoss,
 }
 
 /// The listener for clients, as it is registered.

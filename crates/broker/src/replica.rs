@@ -20,6 +20,8 @@ use crate::replicas::Key;
 pub(crate) struct Replica<D: Disk> {
     pub(crate) dir: PathBuf,
     pub(crate) state: State<D>,
+    /// Records count only once they are synced.
+    syncs: bool,
     /// Tells this opening of the files from others.
     pub(crate) opened: u64,
     assigned: Assigned,
@@ -114,7 +116,14 @@ pub(crate) struct Position {
 impl<D: Disk> Replica<D> {
     /// A replica with its files, or without; `checkpoint` is the high watermark that was noted last. It is
     /// `damaged` where opening it found less than there was.
-    pub(crate) fn new(dir: PathBuf, state: State<D>, opened: u64, checkpoint: Offset, damaged: bool) -> Self {
+    pub(crate) fn new(
+        dir: PathBuf,
+        state: State<D>,
+        opened: u64,
+        checkpoint: Offset,
+        damaged: bool,
+        syncs: bool,
+    ) -> Self {
         let high_watermark = match &state {
             State::Online(log) => checkpoint.max(log.start_offset()).min(log.end_offset()),
             State::Offline(_) => checkpoint,
@@ -126,6 +135,7 @@ impl<D: Disk> Replica<D> {
             assigned: Assigned::Nothing,
             role: Role::None,
             high_watermark,
+            syncs,
             damaged,
             failed: false,
             led_from: Offset(-1),
@@ -254,6 +264,14 @@ impl<D: Disk> Replica<D> {
         if self.damaged {
             return Role::None;
         }
+        // What it has copied just now counts as its own from here on.
+        let flushed = !self.syncs || log.flushed_offset() >= log.end_offset();
+        if !flushed && let Err(e) = log.flush() {
+            tracing::error!(partition = %self.dir.display(), "can't lead, it can't be synced: {e}");
+            self.state = State::Offline(e.to_string());
+            self.damaged = true;
+            return Role::None;
+        }
         match log.begin_epoch(epoch) {
             Ok(()) => {}
             // Nothing is harmed, and what is there can be read: the first append notes the epoch.
@@ -311,8 +329,10 @@ impl<D: Disk> Replica<D> {
         if !appended.duplicate {
             let end = log.end_offset();
             self.uncommitted.push_back((end, batches.len()));
-            // What came of it is told by `advance`.
-            let _ = leader.on_append(end);
+            if !self.syncs {
+                // What came of it is told by `advance`.
+                let _ = leader.on_append(end);
+            }
         }
         Ok(appended)
     }
@@ -325,16 +345,50 @@ impl<D: Disk> Replica<D> {
         now: Millis,
     ) -> Result<Offset, Refusal> {
         let log_end = self.log()?.end_offset();
+        let counted_end = self.counted_end();
         let leader = self.leader_mut().ok_or(ResponseError::NotLeaderOrFollower)?;
         let fetch = FollowerFetch {
             from: from.0,
             broker_epoch: from.1,
             start: follower.start,
             offset: follower.end,
-            log_end,
+            log_end: counted_end,
         };
         leader.on_fetch(fetch, now)?;
         Ok(log_end)
+    }
+
+    /// The end of what counts as written.
+    pub(crate) fn counted_end(&self) -> Offset {
+        match &self.state {
+            State::Online(log) if self.syncs => log.flushed_offset().min(log.end_offset()),
+            State::Online(log) => log.end_offset(),
+            State::Offline(_) => Offset(0),
+        }
+    }
+
+    /// Makes everything durable, and gives the end; none where it couldn't be tried.
+    pub(crate) fn sync(&mut self) -> Result<Option<Offset>, Refusal> {
+        let State::Online(log) = &mut self.state else {
+            return Ok(Some(Offset(0)));
+        };
+        match log.flush() {
+            Ok(()) => {}
+            Err(LogError::Unopened { path, source }) => {
+                tracing::warn!(file = %path.display(), "not synced yet, trying again: {source}");
+                return Ok(None);
+            }
+            Err(e) => {
+                tracing::error!(partition = %self.dir.display(), "offline, it can't be synced: {e}");
+                return Err(storage(e));
+            }
+        }
+        let end = self.counted_end();
+        if let Some(leader) = self.leader_mut() {
+            // What came of it is told by `advance`.
+            let _ = leader.on_append(end);
+        }
+        Ok(Some(end))
     }
 
     /// Takes over what a leader knows to be committed by now; says what is new.
@@ -361,7 +415,9 @@ impl<D: Disk> Replica<D> {
             return None;
         };
         let log = self.log().ok()?;
-        follower.is_due(now).then(|| Position {
+        // What it tells of itself must be durable.
+        let counts = self.counted_end() == log.end_offset();
+        (counts && follower.is_due(now)).then(|| Position {
             leader_epoch: follower.leader_epoch(),
             start: log.start_offset(),
             end: log.end_offset(),

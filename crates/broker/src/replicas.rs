@@ -15,7 +15,7 @@ use crate::high_watermarks::HighWatermarks;
 use crate::quorum_store::METADATA_LOG;
 use crate::refusal::Refusal;
 use crate::replica::{Advance, Assigned, Mandate, Replica, State};
-use crate::{BrokerError, Clock, Serving, topic_settings};
+use crate::{BrokerError, Clock, Durability, Serving, topic_settings};
 
 /// Partitions that are opened for one input. Each is some fsyncs, or a scan of its newest segment; a
 /// broker that does this for hundreds in one go is silent for so long that others think it dead.
@@ -41,6 +41,8 @@ pub(crate) struct Replicas<D: Disk> {
     /// expected to be there.
     expected: BTreeSet<Key>,
     last_opened: u64,
+    /// Partitions that were appended to, where that doesn't count before it is synced.
+    dirty: BTreeSet<Key>,
     /// Partitions that are to be opened by later inputs, and how many more this one may open.
     to_open: BTreeSet<Key>,
     may_open: usize,
@@ -78,6 +80,7 @@ impl<D: Disk> Replicas<D> {
             replicas: BTreeMap::new(),
             expected: BTreeSet::new(),
             last_opened: 0,
+            dirty: BTreeSet::new(),
             to_open: BTreeSet::new(),
             may_open: OPENED_AT_ONCE,
             failing: false,
@@ -153,7 +156,7 @@ impl<D: Disk> Replicas<D> {
             self.to_open.insert(key);
             let state = State::Offline("it is not opened yet".to_owned());
             let high_watermark = self.high_watermarks.of(&topic.name, key.1);
-            Replica::new(dir, state, 0, high_watermark, false)
+            Replica::new(dir, state, 0, high_watermark, false, self.syncs())
         };
         self.replicas.insert(key, replica);
     }
@@ -414,6 +417,10 @@ impl<D: Disk> Replicas<D> {
 
     /// What is to be made durable of a partition.
     pub(crate) fn begin_flush(&mut self, key: Key) -> Option<Job<D>> {
+        // It is done with all the rest.
+        if self.syncs() {
+            return None;
+        }
         let replica = self.replicas.get_mut(&key)?;
         let State::Online(log) = &mut replica.state else {
             return None;
@@ -483,7 +490,45 @@ impl<D: Disk> Replicas<D> {
         match self.left {
             Left::New | Left::SameBoot => Trust::SameBoot,
             Left::Closed => Trust::CleanStop,
-            Left::OtherBoot => Trust::Nothing,
+            Left::OtherBoot | Left::Flushed => Trust::Nothing,
+        }
+    }
+
+    /// Whether records count only once they are synced.
+    fn syncs(&self) -> bool {
+        #[cfg(feature = "deliberate-bugs")]
+        if self.bug == Some(cluster::Bug::AnswerBeforeSync) {
+            return false;
+        }
+        self.serving.durability == Durability::PowerLoss
+    }
+
+    /// A partition was appended to.
+    pub(crate) fn note_append(&mut self, key: Key) {
+        if self.syncs() {
+            self.dirty.insert(key);
+        }
+    }
+
+    /// Whether something must be synced before it counts.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The partitions that are to be synced now.
+    pub(crate) fn take_dirty(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Makes a partition durable, and gives its end; none where it couldn't be tried and must be again.
+    ///
+    /// # Errors
+    /// If the disk fails; the partition is offline then.
+    pub(crate) fn sync(&mut self, key: Key) -> Result<Option<Offset>, Refusal> {
+        match self.replicas.get_mut(&key) {
+            Some(replica) => replica.sync(),
+            // It was deleted meanwhile.
+            None => Ok(Some(Offset(0))),
         }
     }
 
@@ -510,6 +555,14 @@ impl<D: Disk> Replicas<D> {
             }
             opened => opened,
         };
+        let syncs = self.syncs();
+        let opened = opened.and_then(|(mut log, recovery)| {
+            // What an earlier process has left doesn't count either before it is synced.
+            if syncs {
+                log.flush()?;
+            }
+            Ok((log, recovery))
+        });
         let mut damaged = is_gone;
         let state = match opened {
             Ok((log, recovery)) => {
@@ -531,7 +584,14 @@ impl<D: Disk> Replicas<D> {
             tracing::warn!(partition = %dir.display(), "records may be gone; it leads only when nobody else can");
         }
         self.last_opened += 1;
-        Replica::new(dir, state, self.last_opened, high_watermark, damaged)
+        Replica::new(
+            dir,
+            state,
+            self.last_opened,
+            high_watermark,
+            damaged,
+            self.syncs(),
+        )
     }
 
     fn remove(&self, dir: PathBuf) {

@@ -67,6 +67,7 @@ pub async fn run(
     executor
         .flush_on_a_thread()
         .map_err(|_| BrokerError::Died { part: "flusher" })?;
+    executor.sync_in_groups();
 
     let (queues, urgent, requests) = Queues::new();
     let others = options.brokers().filter(|peer| peer.id != options.id).cloned();

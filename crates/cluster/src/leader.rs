@@ -68,7 +68,8 @@ pub struct FollowerFetch {
     pub start: Offset,
     /// The end of its log. It doesn't diverge from the leader's below: see [`crate::diverges`].
     pub offset: Offset,
-    /// The end of the leader's log now.
+    /// The end of the leader's log now, as far as it counts: the follower may have more where the leader's isn't
+    /// synced yet.
     pub log_end: Offset,
 }
 
@@ -264,7 +265,7 @@ impl Leader {
         *follower = Progressing {
             broker_epoch: Some(fetch.broker_epoch),
             start: Some(fetch.start),
-            end: Some(fetch.offset.min(self.end)),
+            end: Some(fetch.offset),
             fetched_at: now,
             end_then: self.end,
             caught_up_at,
@@ -364,7 +365,7 @@ impl Leader {
             return false;
         }
         if self.isr.committed.contains(&id) {
-            return follower.end == Some(self.end)
+            return follower.end.is_some_and(|end| end >= self.end)
                 || now.since(follower.caught_up_at) <= self.options.max_lag;
         }
         let Some(end) = follower.end else { return false };

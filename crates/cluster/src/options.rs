@@ -120,6 +120,8 @@ pub enum Bug {
     DeleteByName,
     /// The controller takes an ISR that was made up for an earlier state of the partition or of a broker.
     StaleIsr,
+    /// Records count before they are synced, though they must survive a loss of power.
+    AnswerBeforeSync,
     /// A replica whose broker lost power leads as if it had lost nothing.
     TrustUnclean,
     /// A broker that is alive leads, whether it was in sync or not.

@@ -9,7 +9,7 @@ use crate::keys::{KEYS, MOST_BROKERS};
 use crate::kind;
 use crate::machine::Machine;
 use crate::origin::Origin;
-use crate::settings::{Broker, Curve, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
+use crate::settings::{Broker, Curve, Durability, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
 use crate::streams::{PATH, Stream};
 
 /// What was found wrong so far; all of it is told at once.
@@ -109,6 +109,10 @@ fn kafka(values: &Checker<'_>) -> Result<Kafka, Problem> {
         partitions: values.whole("kafka.partitions")?,
         replication_factor,
         min_insync_replicas,
+        durability: match values.text("kafka.durability")?.as_str() {
+            "process-crash" => Durability::ProcessCrash,
+            _ => Durability::PowerLoss,
+        },
         cluster_id: values.optional_text("kafka.kraft_cluster_id"),
     })
 }

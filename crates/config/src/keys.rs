@@ -199,6 +199,13 @@ pub const KEYS: &[Key] = &[
     )
     .also(&["KAFKA_MIN_INSYNC"]),
     key(
+        "kafka.durability",
+        Kind::OneOf(&["process-crash", "power-loss"]),
+        Some("process-crash"),
+        "what acknowledged records survive: the end of any process (in the page cache of all copies, as Kafka's are), or \
+         a loss of power of the whole machine, too (on disk, and so slower)",
+    ),
+    key(
         "kafka.bootstrap_servers",
         Kind::Servers,
         None,

@@ -55,7 +55,7 @@ pub use origin::Origin;
 pub use raw::Flag;
 pub use render::{Rendered, render};
 pub use schema::schema;
-pub use settings::{Broker, Curve, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
+pub use settings::{Broker, Curve, Durability, Etl, Faults, Generator, Kafka, Settings, Sql, Topics, Ui};
 pub use streams::{Field, FieldKind, Stream, StreamFormat};
 pub use suggestion::nearest;
 

@@ -51,8 +51,19 @@ pub struct Kafka {
     pub replication_factor: u32,
     /// Copies that must be there before a write counts, as wanted.
     pub min_insync_replicas: u32,
+    /// What acknowledged records survive.
+    pub durability: Durability,
     /// The id of a new cluster; `None`: a random one.
     pub cluster_id: Option<String>,
+}
+
+/// What acknowledged records survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of any process.
+    ProcessCrash,
+    /// A loss of power, too.
+    PowerLoss,
 }
 
 /// One broker.

@@ -147,6 +147,7 @@ impl<D: Disk> Executor<D> {
         self.waits.fetches.on_gone(connection);
         self.waits.produces.on_gone(connection);
         self.waits.deletions.on_gone(connection);
+        self.waits.unsynced.on_gone(connection);
         self.waits.producer_ids.on_gone(connection);
         self.waits
             .asked
@@ -185,13 +186,22 @@ impl<D: Disk> Executor<D> {
             rolled,
             refused,
         } = produce.append(request, version);
+        for key in &appended {
+            self.replicas.note_append(*key);
+        }
         let moved: Vec<(Key, Option<Advance>)> = appended
             .into_iter()
             .map(|key| (key, self.replicas.advance(key)))
             .collect();
         uncommitted.retain(|records| {
             let replica = self.replicas.get(records.key);
-            replica.is_none_or(|replica| replica.high_watermark() < records.needs)
+            replica.is_none_or(|replica| {
+                let counts = match acks {
+                    ACKS_ALL => replica.high_watermark(),
+                    _ => replica.counted_end(),
+                };
+                counts < records.needs
+            })
         });
         #[cfg(feature = "deliberate-bugs")]
         if self.makes(cluster::Bug::AcknowledgeEarly) {
@@ -200,19 +210,25 @@ impl<D: Disk> Executor<D> {
         match (acks, refused) {
             (0, false) => out.push(Output::NoResponse { request: id }),
             (0, true) => out.push(Output::Hangup { request: id }),
-            (ACKS_ALL, _) if !uncommitted.is_empty() => self.waits.produces.add(Waiting {
-                id,
-                deadline: now.monotonic.plus(Millis(u64::try_from(timeout).unwrap_or(0))),
-                partitions: uncommitted.iter().map(|records| records.key).collect(),
-                what: WaitingProduce {
-                    response,
-                    uncommitted,
-                },
-            }),
-            _ => out.push(Output::Respond {
+            _ if uncommitted.is_empty() => out.push(Output::Respond {
                 request: id,
                 body: response.into(),
             }),
+            _ => {
+                let waits = match acks {
+                    ACKS_ALL => &mut self.waits.produces,
+                    _ => &mut self.waits.unsynced,
+                };
+                waits.add(Waiting {
+                    id,
+                    deadline: now.monotonic.plus(Millis(u64::try_from(timeout).unwrap_or(0))),
+                    partitions: uncommitted.iter().map(|records| records.key).collect(),
+                    what: WaitingProduce {
+                        response,
+                        uncommitted,
+                    },
+                });
+            }
         }
         for key in rolled {
             self.begin_flush(key);

@@ -108,7 +108,14 @@ impl<D: Disk> Executor<D> {
                     finish_produce(produce, out);
                 }
             }
-            for produce in self.waits.produces.on_failed(key, error) {
+            let unsynced = self.waits.unsynced.on_failed(key, error);
+            for produce in self
+                .waits
+                .produces
+                .on_failed(key, error)
+                .into_iter()
+                .chain(unsynced)
+            {
                 finish_produce(produce, out);
             }
         }
@@ -302,6 +309,10 @@ impl<D: Disk> Executor<D> {
         let Some(broker_epoch) = self.node.broker_epoch() else {
             return;
         };
+        // A Fetch tells how much this broker has: it goes once that is durable.
+        if self.replicas.is_dirty() {
+            return;
+        }
         for leader in self.replication.fetchers.leaders() {
             if !self.node.is_connected(leader) {
                 continue;
@@ -398,6 +409,9 @@ impl<D: Disk> Executor<D> {
             replica.on_fetch_failed(now.monotonic);
         }
         let after = replica.high_watermark();
+        if !records.is_empty() {
+            self.replicas.note_append(key);
+        }
         if taken == Ok(true) {
             self.begin_flush(key);
         }

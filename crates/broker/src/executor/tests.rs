@@ -1,6 +1,7 @@
 //! A broker that is its whole cluster, on a simulated disk, under a clock that the test turns.
 
 mod admin;
+mod durability;
 mod failing;
 mod harness;
 mod hostile;

@@ -16,6 +16,8 @@ pub(super) struct Waits {
     pub(super) fetch_room: Option<usize>,
     pub(super) produces: Purgatory<WaitingProduce>,
     pub(super) deletions: Purgatory<WaitingDeletion>,
+    /// Those with `acks=1` whose records aren't synced yet.
+    pub(super) unsynced: Purgatory<WaitingProduce>,
     /// Requests that wait for the controller.
     pub(super) asked: BTreeMap<Token, Asked>,
     last_token: u64,
@@ -37,6 +39,7 @@ impl Waits {
             self.fetches.next_deadline(),
             self.produces.next_deadline(),
             self.deletions.next_deadline(),
+            self.unsynced.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -6,7 +6,7 @@ use disk::{Disk, File, OpenMode, SimDisk};
 use record::BrokerId;
 
 use super::{Folder, Left};
-use crate::BrokerError;
+use crate::{BrokerError, Durability};
 
 const BOOT: &str = "boot-1";
 
@@ -15,7 +15,11 @@ fn path() -> PathBuf {
 }
 
 fn open(disk: &SimDisk, boot: &str) -> (Folder<SimDisk>, Left) {
-    Folder::open(disk.clone(), path(), "c", BrokerId(1), boot).expect("opens")
+    open_for(disk, boot, Durability::ProcessCrash)
+}
+
+fn open_for(disk: &SimDisk, boot: &str, durability: Durability) -> (Folder<SimDisk>, Left) {
+    Folder::open(disk.clone(), path(), "c", BrokerId(1), boot, durability).expect("opens")
 }
 
 fn left(disk: &SimDisk, boot: &str) -> Left {
@@ -62,7 +66,7 @@ fn the_mark_of_a_clean_stop_survives_a_power_loss_and_is_gone_after_the_next_sta
 fn one_process_at_a_time() {
     let disk = SimDisk::new();
     let _held = open(&disk, BOOT);
-    let second = Folder::open(disk, path(), "c", BrokerId(1), BOOT)
+    let second = Folder::open(disk, path(), "c", BrokerId(1), BOOT, Durability::ProcessCrash)
         .err()
         .expect("refused");
     assert_eq!(
@@ -76,10 +80,17 @@ fn a_folder_of_another_cluster_or_broker_is_refused() {
     let disk = SimDisk::new();
     drop(open(&disk, BOOT));
     let refused = |cluster, node| {
-        Folder::open(disk.clone(), path(), cluster, BrokerId(node), BOOT)
-            .err()
-            .expect("refused")
-            .to_string()
+        Folder::open(
+            disk.clone(),
+            path(),
+            cluster,
+            BrokerId(node),
+            BOOT,
+            Durability::ProcessCrash,
+        )
+        .err()
+        .expect("refused")
+        .to_string()
     };
     assert_eq!(
         refused("d", 1),
@@ -102,9 +113,16 @@ fn a_newer_format_and_a_damaged_file_are_refused() {
             .expect("writes");
     };
     let refused = || {
-        Folder::open(disk.clone(), path(), "c", BrokerId(1), BOOT)
-            .err()
-            .expect("refused")
+        Folder::open(
+            disk.clone(),
+            path(),
+            "c",
+            BrokerId(1),
+            BOOT,
+            Durability::ProcessCrash,
+        )
+        .err()
+        .expect("refused")
     };
     write("version=2\ncluster.id=c\nnode.id=1\n");
     assert!(matches!(refused(), BrokerError::NewerFormat { found, .. } if found == "2"));
@@ -117,9 +135,16 @@ fn a_folder_that_cannot_be_written_and_a_full_disk_say_so() {
     let disk = SimDisk::new();
     drop(open(&disk, BOOT));
     disk.set_read_only(true);
-    let refused = Folder::open(disk.clone(), path(), "c", BrokerId(1), BOOT)
-        .err()
-        .expect("refused");
+    let refused = Folder::open(
+        disk.clone(),
+        path(),
+        "c",
+        BrokerId(1),
+        BOOT,
+        Durability::ProcessCrash,
+    )
+    .err()
+    .expect("refused");
     assert!(matches!(refused, BrokerError::ReadOnly { .. }), "{refused}");
     disk.set_read_only(false);
     disk.set_capacity(Some(0));
@@ -127,7 +152,7 @@ fn a_folder_that_cannot_be_written_and_a_full_disk_say_so() {
     let full = SimDisk::new();
     full.create_dir(Path::new("/data")).expect("created");
     full.set_capacity(Some(0));
-    let refused = Folder::open(full, path(), "c", BrokerId(1), BOOT)
+    let refused = Folder::open(full, path(), "c", BrokerId(1), BOOT, Durability::ProcessCrash)
         .err()
         .expect("refused");
     assert!(matches!(refused, BrokerError::DiskFull { .. }), "{refused}");
@@ -144,4 +169,29 @@ fn a_folder_that_a_killed_process_has_made_survives_a_power_loss() {
         let left = left(&killed.after_power_loss(|_| 0), BOOT);
         assert_ne!(left, Left::New, "killed before {:?}", image.before());
     }
+}
+
+#[test]
+fn what_was_flushed_before_it_counted_is_clean_after_a_power_loss() {
+    let disk = SimDisk::new();
+    drop(open_for(&disk, BOOT, Durability::PowerLoss));
+    // It had not been said yet that all is flushed.
+    let lost = disk.after_power_loss(|_| 0);
+    let (folder, left) = open_for(&lost, "boot-2", Durability::PowerLoss);
+    assert_eq!(left, Left::OtherBoot);
+    folder.note_durability().expect("writes");
+    drop(folder);
+    let lost = lost.after_power_loss(|_| 0);
+    assert_eq!(open_for(&lost, "boot-3", Durability::PowerLoss).1, Left::Flushed);
+    // The next process doesn't flush: from its first append on the word is void.
+    let lost = lost.after_power_loss(|_| 0);
+    assert_eq!(
+        open_for(&lost, "boot-4", Durability::ProcessCrash).1,
+        Left::Flushed
+    );
+    let lost = lost.after_power_loss(|_| 0);
+    assert_eq!(
+        open_for(&lost, "boot-5", Durability::PowerLoss).1,
+        Left::OtherBoot
+    );
 }

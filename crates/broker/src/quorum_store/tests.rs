@@ -20,9 +20,16 @@ const NOW: Timestamp = Timestamp(1);
 const BETWEEN: u64 = 200;
 
 fn folder(disk: &SimDisk) -> Folder<SimDisk> {
-    Folder::open(disk.clone(), PathBuf::from("/data"), "c", BrokerId(1), "boot")
-        .expect("opens")
-        .0
+    Folder::open(
+        disk.clone(),
+        PathBuf::from("/data"),
+        "c",
+        BrokerId(1),
+        "boot",
+        crate::Durability::ProcessCrash,
+    )
+    .expect("opens")
+    .0
 }
 
 fn open(folder: &Folder<SimDisk>) -> (QuorumStore<SimDisk>, Restored) {

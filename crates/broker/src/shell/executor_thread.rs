@@ -198,6 +198,9 @@ impl<D: Disk> ExecutorThread<D> {
                     return End::Failed(e);
                 }
             }
+            if let Err(e) = self.sync(waiting) {
+                return End::Failed(e);
+            }
             if self.ready.is_some() && self.executor.is_ready() {
                 // Nobody needs to listen for it.
                 let _ = self.ready.take().map(|ready| ready.send(()));
@@ -221,13 +224,26 @@ impl<D: Disk> ExecutorThread<D> {
                 Ok(Some(Submission::Input(input))) => self.input(input, now, waiting)?,
                 Ok(Some(Submission::Request(..) | Submission::Stop)) | Err(_) => {}
             }
+            self.sync(waiting)?;
         }
         Ok(())
     }
 
+    /// Makes durable what must be, for all inputs since the last time together.
+    fn sync(&mut self, waiting: &mut Waiting) -> Result<(), BrokerError> {
+        let outputs = self.executor.sync(self.clock.now());
+        self.give(outputs, waiting)
+    }
+
     fn input(&mut self, input: Input, now: Clock, waiting: &mut Waiting) -> Result<(), BrokerError> {
         self.executor.limit_fetches(self.untaken.room());
-        for output in self.executor.on(input, now) {
+        let outputs = self.executor.on(input, now);
+        self.give(outputs, waiting)
+    }
+
+    /// Brings outputs to whom they are for.
+    fn give(&mut self, outputs: Vec<Output>, waiting: &mut Waiting) -> Result<(), BrokerError> {
+        for output in outputs {
             let (request, answer) = match output {
                 Output::Respond { request, body } => {
                     let part = self.untaken.add(&body);

@@ -1,6 +1,6 @@
 //! `minicluster broker`: one broker of the cluster.
 
-use broker::{BrokerError, BrokerOptions, ClusterSecret, ListenOn, Peer};
+use broker::{BrokerError, BrokerOptions, ClusterSecret, ListenOn, Peer, Serving};
 use config::{Broker, Settings};
 use record::BrokerId;
 use run::{MembershipFile, RunFolder, Service};
@@ -62,8 +62,16 @@ fn options(settings: &Settings, run: &RunFolder, own: Broker) -> Outcome<BrokerO
         let key = format!("kafka.{section}.broker_{}", own.id);
         ListenOn::new(&host, port, key)
     };
+    let serving = Serving {
+        durability: match kafka.durability {
+            config::Durability::ProcessCrash => broker::Durability::ProcessCrash,
+            config::Durability::PowerLoss => broker::Durability::PowerLoss,
+        },
+        ..Serving::default()
+    };
     Ok(BrokerOptions {
         observers,
+        serving,
         default_partitions: i32::try_from(kafka.partitions)?,
         default_replication: i16::try_from(kafka.replication_factor)?,
         ..BrokerOptions::new(

@@ -92,7 +92,18 @@ impl Harness {
     }
 
     pub(crate) fn input(&mut self, input: Input) {
-        for output in self.executor.on(input, clock(self.now)) {
+        let outputs = self.executor.on(input, clock(self.now));
+        self.take(outputs);
+    }
+
+    /// Makes durable what was appended.
+    pub(crate) fn sync(&mut self) {
+        let outputs = self.executor.sync(clock(self.now));
+        self.take(outputs);
+    }
+
+    fn take(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
             match output {
                 Output::Respond { request, body } => self.done.push((request, Outcome::Response(body))),
                 Output::NoResponse { request } => self.done.push((request, Outcome::NoResponse)),
@@ -173,6 +184,12 @@ impl Harness {
             Response::Fetch(response) => response,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// How many records partition 0 has.
+    pub(crate) fn end(&self, topic: TopicId) -> usize {
+        let view = self.executor.replicas().find(|view| view.topic_id == topic);
+        usize::try_from(view.expect("it is held").end.0).expect("small")
     }
 
     /// The values of all records from an offset on.

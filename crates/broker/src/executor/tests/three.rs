@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::harness::Outcome;
 use crate::samples::{create, fetch, produce, topic_name};
 use crate::{
-    CLIENT_LISTENER, Clock, Executor, ExecutorOptions, Input, Output, Request, RequestId, Response, Serving,
+    CLIENT_LISTENER, Clock, Durability, Executor, ExecutorOptions, Input, Output, Request, RequestId,
+    Response, Serving,
 };
 
 /// A cluster that didn't do what was wanted by then never will.
@@ -32,6 +33,7 @@ pub(crate) struct Three {
     frames: VecDeque<(BrokerId, BrokerId, Bytes)>,
     /// Bytes of metadata entries between two snapshots.
     between_snapshots: u64,
+    durability: Durability,
 }
 
 struct Broker {
@@ -53,8 +55,17 @@ impl Three {
         Self::with_snapshots(4 << 20)
     }
 
+    /// A cluster that is ready, and acknowledges nothing that a loss of power could take.
+    pub(crate) fn with_durability(durability: Durability) -> Self {
+        Self::with(4 << 20, durability)
+    }
+
     /// A cluster that is ready, and makes a snapshot of the metadata after so many bytes of entries.
     pub(crate) fn with_snapshots(between_snapshots: u64) -> Self {
+        Self::with(between_snapshots, Durability::ProcessCrash)
+    }
+
+    fn with(between_snapshots: u64, durability: Durability) -> Self {
         let broker = |id| Broker {
             id: BrokerId(id),
             disk: SimDisk::new(),
@@ -71,6 +82,7 @@ impl Three {
             done: Vec::new(),
             frames: VecDeque::new(),
             between_snapshots,
+            durability,
         };
         for id in 1..=3 {
             three.revive(id);
@@ -120,6 +132,7 @@ impl Three {
         let (disk, boots) = (self.broker(id).disk.clone(), self.broker(id).boots);
         let mut options = options(id, self.incarnations, boots);
         options.node.max_bytes_between_snapshots = self.between_snapshots;
+        options.serving.durability = self.durability;
         let executor = Executor::open(disk, options, clock, random).expect("opens");
         self.broker(id).executor = Some(executor);
         for other in (1..=3).filter(|other| *other != id) {
@@ -300,6 +313,14 @@ impl Three {
         let path = PathBuf::from(format!("/data/{id}/{folder}"));
         let entries = broker.expect("1 to 3").disk.read_dir(&path).expect("a folder");
         entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    /// How many records of partition 0 a broker has that it knows to be committed.
+    pub(crate) fn committed(&self, id: i32, topic: TopicId) -> usize {
+        let broker = &self.brokers[usize::try_from(id - 1).expect("1 to 3")];
+        let executor = broker.executor.as_ref().expect("it lives");
+        let view = executor.replicas().find(|view| view.topic_id == topic);
+        usize::try_from(view.expect("it is held").high_watermark.0).expect("small")
     }
 
     /// The disk of a broker.
