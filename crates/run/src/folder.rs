@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `supervisor.lock` | empty; `flock` for the supervisor's life | `up` |
 //! | `supervisor.json` | [`SupervisorRecord`] | `up` |
-//! | `services.lock` | empty; `flock` while services are looked for or record themselves | all |
+//! | `services.lock` | empty; `flock` while a service records itself, and while `up` looks for all | services, `up` |
 //! | `<service>.json` | [`ServiceRecord`] | the service itself, when it begins |
 //! | `settings.yml` | the settings in effect (`config::Loaded::snapshot`) | `up` |
 //! | `requests/<what>-<service>` | empty: what the supervisor shall do ([`Request`]) | commands; `up` removes it |
@@ -170,16 +170,11 @@ impl RunFolder {
         file::replace(&self.record_file(service), &record)
     }
 
-    /// The services whose processes run.
+    /// The services whose processes run. Records are replaced as a whole, so whoever only looks waits for nobody.
     ///
     /// # Errors
     /// A record that can't be read.
     pub fn running_services(&self) -> Result<Vec<(Service, ServiceRecord)>, RunError> {
-        // Without the folder nobody can have recorded itself.
-        let _lock = match self.run.is_dir() {
-            true => Some(self.services_lock()?),
-            false => None,
-        };
         let mut running = Vec::new();
         for service in Service::all() {
             running.extend(self.running(service)?.map(|record| (service, record)));
@@ -187,8 +182,25 @@ impl RunFolder {
         Ok(running)
     }
 
+    /// The same, once whoever is recording itself has done so: with the lock of the data folder held they are
+    /// all that will ever run.
+    ///
+    /// # Errors
+    /// A record that can't be read, or the lock of services that can't be had.
+    pub fn all_services(&self) -> Result<Vec<(Service, ServiceRecord)>, RunError> {
+        // Without the folder nobody can have recorded itself.
+        let _lock = match self.run.is_dir() {
+            true => Some(self.services_lock()?),
+            false => None,
+        };
+        self.running_services()
+    }
+
     /// One service, if its process runs.
-    fn running(&self, service: Service) -> Result<Option<ServiceRecord>, RunError> {
+    ///
+    /// # Errors
+    /// A record that can't be read.
+    pub fn running(&self, service: Service) -> Result<Option<ServiceRecord>, RunError> {
         let record: Option<ServiceRecord> = file::read(&self.record_file(service))?;
         Ok(record.filter(|record| record.process.is_alive()))
     }

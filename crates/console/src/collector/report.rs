@@ -12,9 +12,10 @@ const LONGEST: u64 = 8 << 20;
 
 /// The report of a service that runs.
 pub(super) async fn of<T: DeserializeOwned>(folder: &RunFolder, service: Service) -> Result<T, String> {
-    let running = folder.running_services().map_err(|error| error.to_string())?;
-    let record = running.into_iter().find(|(running, _)| *running == service);
-    let Some((_, record)) = record else {
+    let folder = folder.clone();
+    let running = tokio::task::spawn_blocking(move || folder.running(service)).await;
+    let running = running.map_err(|error| error.to_string())?;
+    let Some(record) = running.map_err(|error| error.to_string())? else {
         return Err(format!("{service} is down"));
     };
     let Some(address) = record.api else {

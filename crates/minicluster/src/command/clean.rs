@@ -231,7 +231,7 @@ fn size(path: &Path) -> std::io::Result<u64> {
 }
 
 fn refuse_running(run: &RunFolder) -> Outcome {
-    let running = run.running_services()?;
+    let running = run.all_services()?;
     if running.is_empty() {
         return Ok(());
     }

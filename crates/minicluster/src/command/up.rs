@@ -291,7 +291,7 @@ async fn take_over(settings: &Settings, run: &RunFolder) -> Outcome {
 
 /// Ends services whose supervisor is gone, in the order in which they have to stop.
 pub(crate) async fn end_orphans(run: &RunFolder) -> Outcome<usize> {
-    let orphans = run.running_services()?;
+    let orphans = run.all_services()?;
     for stage in 0..=2 {
         let of_stage = orphans
             .iter()

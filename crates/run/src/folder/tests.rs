@@ -78,6 +78,19 @@ fn a_service_records_itself_once_and_only_under_its_supervisor() {
 }
 
 #[test]
+fn whoever_only_looks_waits_for_nobody() {
+    let (_data, run) = folder();
+    run.record_service(Service::Etl, None, None).expect("room");
+    // A service that is paused while it records itself.
+    let _paused = run.services_lock().expect("it is free");
+    let (tell, told) = std::sync::mpsc::channel();
+    let looker = run.clone();
+    std::thread::spawn(move || tell.send(looker.running_services().map(|running| running.len())));
+    let seen = told.recv_timeout(std::time::Duration::from_secs(5));
+    assert_eq!(seen.expect("it should not wait").expect("readable"), 1);
+}
+
+#[test]
 fn a_record_that_a_power_loss_emptied_is_none() {
     let (_data, run) = folder();
     std::fs::write(run.run.join("supervisor.json"), "").expect("room");
