@@ -102,7 +102,7 @@ const PORTS: [[&str; 2]; MOST_BROKERS] = [
 fn kafka(values: &Checker<'_>) -> Result<Kafka, Problem> {
     let (replication_factor, min_insync_replicas) = copies(values)?;
     Ok(Kafka {
-        host: values.address("kafka.host")?,
+        host: host(values)?,
         least: values.whole("kafka.brokers")?,
         brokers: Vec::new(),
         possible: Vec::new(),
@@ -115,6 +115,19 @@ fn kafka(values: &Checker<'_>) -> Result<Kafka, Problem> {
         },
         cluster_id: values.optional_text("kafka.kraft_cluster_id"),
     })
+}
+
+/// Brokers listen on it, and clients are told to come there.
+fn host(values: &Checker<'_>) -> Result<IpAddr, Problem> {
+    let host = values.address("kafka.host")?;
+    if host.is_unspecified() {
+        let what = format!(
+            "is {host}, which is all addresses of a machine: brokers name it to clients, who need one"
+        );
+        let problem = values.problem("kafka.host", what);
+        return Err(problem.help("set the address of this machine that clients use, such as 127.0.0.1"));
+    }
+    Ok(host)
 }
 
 /// Every broker that there can be.
