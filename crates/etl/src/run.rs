@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The lake is open, the state restored, and reading begins. Told again after each wait.
+    /// The lake is open, the state restored, and nothing is waited for. Told again after each wait.
     Ready,
     /// Something passes by itself (brokers away, a topic missing, a full disk): what, and for how long.
     Waiting {
@@ -173,7 +173,7 @@ impl Backoff {
     }
 }
 
-/// Tells which partitions nobody speaks for, so that silence is not taken for idleness.
+/// Tells which partitions nobody speaks for, so that silence is not taken for idleness; and that none are left.
 fn tell_silent<D: Disk>(job: &Job<D>, plan: &Plan, tell: &mut impl FnMut(Event)) {
     let silent = job
         .positions()
@@ -182,7 +182,9 @@ fn tell_silent<D: Disk>(job: &Job<D>, plan: &Plan, tell: &mut impl FnMut(Event))
     let silent: Vec<String> = silent
         .map(|(topic, partition)| format!("{topic}-{partition}"))
         .collect();
-    if !silent.is_empty() {
+    if silent.is_empty() {
+        tell(Event::Ready);
+    } else {
         let reason = format!(
             "no broker answers for {}: what they hold is read when it is back",
             silent.join(", ")

@@ -176,6 +176,36 @@ async fn a_waiting_etl_keeps_its_lake() {
     first.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_back_is_waited_for_no_more_though_nothing_comes() {
+    let rig = Rig::new(3, 60);
+    let (drained, _read) = watch::channel(false);
+    let mut source = MemorySource::new(rig.topics.clone(), 3, Arc::new(drained));
+    source.silent = 2;
+    let (_stop, stopped) = watch::channel(false);
+    let (report, mut reported) = watch::channel((0, crate::Report::default()));
+    let tell = move |event: Event| {
+        report.send_modify(|(waits, report)| {
+            *waits += u32::from(matches!(event, Event::Waiting { .. }));
+            report.take(&event);
+        });
+    };
+    let driven = drive(
+        rig.disk.clone(),
+        rig.settings.clone(),
+        source,
+        rig.world(),
+        stopped,
+        tell,
+    );
+    let back = reported.wait_for(|(waits, report)| *waits == 2 && report.waiting.is_none());
+    let seen = tokio::select! {
+        ended = driven => panic!("it ended: {ended:?}"),
+        seen = tokio::time::timeout(Duration::from_secs(300), back) => seen,
+    };
+    assert!(seen.is_ok(), "it still says that it waits");
+}
+
 #[tokio::test]
 async fn what_the_topics_lost_stops_the_etl() {
     type Case = (fn(&mut MemoryTopic), fn(&Refusal) -> bool);
