@@ -94,9 +94,21 @@ pub enum GeneratorError {
 }
 
 impl GeneratorError {
-    /// Whether it passes when brokers are back.
+    /// Whether it passes when there is room on the disk.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let Self::Io { error, .. } = self else {
+            return false;
+        };
+        matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    }
+
+    /// Whether it passes when brokers are back, or there is room on the disk.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
+            Self::Io { .. } => self.is_full_disk(),
             Self::Client(error) => error.is_retriable(),
             Self::Recreated { .. } => true,
             Self::Produce(ProduceError::TimedOut { .. } | ProduceError::Fatal { .. }) => true,

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -54,7 +54,7 @@ pub struct Kafka {
 /// `progress` is called when sending begins, with all that earlier runs left open settled, and each second
 /// from then on.
 ///
-/// Brokers that are away are waited for, with what a run sent settled before the next begins: the counts
+/// Brokers that are away, and room on the disk of the folder, are waited for, with what a run sent settled before the next begins: the counts
 /// stay true.
 ///
 /// # Errors
@@ -92,7 +92,8 @@ async fn run_feed(
     shutdown: impl Future<Output = ()> + Send + 'static,
     mut progress: impl FnMut(&Progress) + Send,
 ) -> Result<Summary, GeneratorError> {
-    let log = Arc::new(Mutex::new(TruthLog::open(&kafka.folder)?));
+    let stop: Stop = shutdown.boxed().shared();
+    let log = Arc::new(Mutex::new(open_log(&kafka.folder, &stop).await?));
     let generator = Generator {
         meters: Arc::new(Meters::new(feed.topics().into_iter())),
         settings,
@@ -101,7 +102,6 @@ async fn run_feed(
         log,
         began: Instant::now(),
     };
-    let stop: Stop = shutdown.boxed().shared();
     let mut standing = Standing::default();
     loop {
         match generator.one_run(&stop, &mut standing, &mut progress).await {
@@ -117,6 +117,22 @@ async fn run_feed(
                 }
             }
             Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Opens the truth log, once there is room for it.
+async fn open_log(folder: &Path, stop: &Stop) -> Result<TruthLog, GeneratorError> {
+    loop {
+        match TruthLog::open(folder) {
+            Err(error) if error.is_full_disk() => {
+                tracing::warn!("the generator waits for room on the disk: {error}");
+                tokio::select! {
+                    () = stop.clone() => return Err(error),
+                    () = sleep(PAUSE) => {}
+                }
+            }
+            opened => return opened,
         }
     }
 }
@@ -137,9 +153,9 @@ struct Standing {
 }
 
 impl Standing {
-    /// Brokers that are just starting get some time; those that were there once, any.
+    /// Brokers that are just starting get some time; those that were there once, any, and so does a disk.
     fn may_pass(&self, error: &GeneratorError, generator: &Generator) -> bool {
-        error.is_passing() && (self.started || generator.began.elapsed() < PATIENCE)
+        error.is_full_disk() || error.is_passing() && (self.started || generator.began.elapsed() < PATIENCE)
     }
 }
 
@@ -206,6 +222,7 @@ impl Generator {
         stopped: &watch::Receiver<bool>,
         standing: &mut Standing,
     ) -> Result<Arc<Producer>, GeneratorError> {
+        self.log().mend()?;
         let client = Client::connect(self.options.clone()).await?;
         let mut topics: Vec<TopicMetadata> = Vec::new();
         for topic in self.feed.topics() {

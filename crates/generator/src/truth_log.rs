@@ -235,7 +235,17 @@ impl TruthLog {
         &self.state
     }
 
-    /// After an error nothing more can be appended: the log must be opened anew.
+    /// After an error it can be appended to again: nothing that was taken in is lost.
+    pub(crate) fn mend(&mut self) -> Result<(), GeneratorError> {
+        if self.broken {
+            (self.file, self.length) = write_anew(&self.path, &self.state)?;
+            self.longest = longest_beside(self.length);
+            self.broken = false;
+        }
+        Ok(())
+    }
+
+    /// After an error nothing more can be appended until the log is mended.
     pub(crate) fn append(&mut self, entry: Entry) -> Result<(), GeneratorError> {
         self.append_by(entry, |file, line| file.write_all(line))
     }

@@ -189,6 +189,25 @@ fn a_write_that_failed_midway_leaves_no_damage() {
 }
 
 #[test]
+fn a_log_on_a_full_disk_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TruthLog::open(folder.path()).unwrap();
+    log.append(run(0, 7)).unwrap();
+    log.append(intent(7, 100)).unwrap();
+    let full = |_: &mut File, _: &[u8]| Err(io::Error::from(ErrorKind::StorageFull));
+    let error = log.append_by(intent(7, 200), full).unwrap_err();
+    assert!(error.is_passing(), "{error}");
+    log.mend().unwrap();
+    log.append(Entry::Done(done(7, 60, 60))).unwrap();
+    assert_eq!(open(folder.path()), 40);
+    let damaged = GeneratorError::Io {
+        path: folder.path().to_owned(),
+        error: io::Error::from(ErrorKind::PermissionDenied),
+    };
+    assert!(!damaged.is_passing());
+}
+
+#[test]
 fn a_log_that_grew_is_written_anew_and_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = TruthLog::open(folder.path()).unwrap();
