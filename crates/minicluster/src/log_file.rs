@@ -1,7 +1,7 @@
 //! The log files of services: appended through their stderr, kept short by the supervisor.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// A log file grows to this size before it is rotated.
@@ -21,14 +21,31 @@ pub(crate) fn rotate(path: &Path) -> std::io::Result<()> {
     if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) < ROTATE_AT {
         return Ok(());
     }
+    let copy = path.with_extension("log.new");
+    match std::fs::copy(path, &copy) {
+        Ok(_) => keep(path, &copy)?,
+        Err(error) => {
+            // A part is of no use, and may fill the disk.
+            let _ = std::fs::remove_file(&copy);
+            let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            if !is_full {
+                return Err(error);
+            }
+            // Those that are kept stay: what was logged last tells nothing but that the disk is full.
+        }
+    }
+    OpenOptions::new().write(true).open(path)?.set_len(0)
+}
+
+/// Makes a copy the newest of the files that are kept.
+fn keep(path: &Path, copy: &Path) -> std::io::Result<()> {
     for older in (1..KEPT).rev() {
         let from = numbered(path, older);
         if from.exists() {
             std::fs::rename(from, numbered(path, older + 1))?;
         }
     }
-    std::fs::copy(path, numbered(path, 1))?;
-    OpenOptions::new().write(true).open(path)?.set_len(0)
+    std::fs::rename(copy, numbered(path, 1))
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {
@@ -63,6 +80,8 @@ pub(crate) fn is_time(word: &str) -> bool {
 pub(crate) fn last_error(path: &Path, from: u64) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
+    // A file that is shorter was rotated since then.
+    let from = if length < from { 0 } else { from };
     file.seek(SeekFrom::Start(from.max(length.saturating_sub(16 << 10))))
         .ok()?;
     let mut tail = Vec::new();
@@ -104,6 +123,24 @@ mod tests {
     }
 
     #[test]
+    fn on_a_full_disk_the_file_is_cut_and_what_was_kept_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("etl.log");
+        let kept = |number| std::fs::read_to_string(numbered(&path, number)).unwrap_or_default();
+        for number in 1..=3 {
+            std::fs::write(numbered(&path, number), number.to_string()).expect("room");
+        }
+        let mut log = open(&path).expect("a new file");
+        log.write_all(&vec![b'x'; ROTATE_AT as usize]).expect("room");
+        // Nothing fits into this device.
+        std::os::unix::fs::symlink("/dev/full", path.with_extension("log.new")).expect("room");
+        rotate(&path).expect("cut");
+        assert_eq!([kept(1), kept(2), kept(3)], ["1", "2", "3"]);
+        assert_eq!(std::fs::metadata(&path).expect("it is there").len(), 0);
+        assert!(std::fs::symlink_metadata(path.with_extension("log.new")).is_err());
+    }
+
+    #[test]
     fn a_line_is_told_without_its_time() {
         assert_eq!(
             without_time("2025-06-01T12:00:00.123456Z error: a b"),
@@ -120,5 +157,7 @@ mod tests {
         assert_eq!(last_error(&path, 0), Some("new".to_owned()));
         assert_eq!(last_error(&path, 11), Some("new".to_owned()));
         assert_eq!(last_error(&path, 30), None);
+        // The file was rotated after the service had begun to log at that place.
+        assert_eq!(last_error(&path, 1000), Some("new".to_owned()));
     }
 }
