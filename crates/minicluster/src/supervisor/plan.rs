@@ -57,6 +57,8 @@ enum State {
     Waiting,
     /// The process runs and is not ready.
     Starting { since: Now },
+    /// The process runs and was not ready in time. It may only be slow (a long recovery): it counts as there.
+    Slow,
     /// The process runs and is ready.
     Ready { since: Now },
     /// Dead; comes back.
@@ -74,10 +76,15 @@ enum State {
 }
 
 impl State {
+    /// Whether it has a process that nobody has told to stop.
+    fn runs(self) -> bool {
+        matches!(self, Self::Starting { .. } | Self::Slow | Self::Ready { .. })
+    }
+
     fn shown(self) -> ServiceState {
         match self {
             Self::Waiting => ServiceState::Waiting,
-            Self::Starting { .. } => ServiceState::Starting,
+            Self::Starting { .. } | Self::Slow => ServiceState::Starting,
             Self::Ready { .. } => ServiceState::Running,
             Self::Resting { .. } => ServiceState::Down,
             Self::Stopping { .. } => ServiceState::Stopping,
@@ -201,7 +208,7 @@ impl Plan {
 
     fn ready(&mut self, service: Service, now: Now) {
         if let Some(slot) = self.slot(service)
-            && matches!(slot.state, State::Starting { .. })
+            && matches!(slot.state, State::Starting { .. } | State::Slow)
         {
             slot.state = State::Ready { since: now };
         }
@@ -283,7 +290,7 @@ impl Plan {
         let Some(slot) = self.slot(service) else { return };
         slot.leaves = true;
         match &mut slot.state {
-            State::Starting { .. } | State::Ready { .. } => {
+            State::Starting { .. } | State::Slow | State::Ready { .. } => {
                 slot.state = State::Stopping {
                     deadline: now + patience,
                     killed: false,
@@ -305,7 +312,7 @@ impl Plan {
         let patience = self.patience.stop;
         let Some(slot) = self.slot(service) else { return };
         match slot.state {
-            State::Starting { .. } | State::Ready { .. } => {
+            State::Starting { .. } | State::Slow | State::Ready { .. } => {
                 slot.deaths = 0;
                 slot.state = State::Stopping {
                     deadline: now + patience,
@@ -358,7 +365,7 @@ impl Plan {
             {
                 *killed = true;
                 actions.push(Action::Kill(slot.service));
-            } else if matches!(slot.state, State::Starting { .. } | State::Ready { .. }) {
+            } else if slot.state.runs() {
                 slot.state = State::Stopping {
                     deadline: Now::ZERO,
                     killed: true,
@@ -419,14 +426,13 @@ impl Plan {
         } else if (starting_up || self.phase == Phase::Running)
             && let Some(slot) = self.slot(service)
         {
-            // It may only be slow (a long recovery): it keeps running, and counts as there.
-            slot.state = State::Ready { since: now };
+            slot.state = State::Slow;
         }
     }
 
     fn advance_start(&mut self, now: Now, actions: &mut Vec<Action>) {
         let is_ready = |slot: &Slot| matches!(slot.state, State::Ready { .. });
-        let is_settled = |slot: &Slot| is_ready(slot) || slot.state == State::GivenUp;
+        let is_settled = |slot: &Slot| is_ready(slot) || matches!(slot.state, State::Slow | State::GivenUp);
         let stage = |number| {
             self.slots
                 .iter()
@@ -469,12 +475,7 @@ impl Plan {
     ///
     /// Until its turn has come a service is still needed: the generator cannot flush to a dead broker.
     fn advance_stop(&mut self, outcome: Outcome, now: Now, actions: &mut Vec<Action>) {
-        let is_alive = |slot: &&Slot| {
-            matches!(
-                slot.state,
-                State::Starting { .. } | State::Ready { .. } | State::Stopping { .. }
-            )
-        };
+        let is_alive = |slot: &&Slot| slot.state.runs() || matches!(slot.state, State::Stopping { .. });
         let alive = self.slots.iter().filter(is_alive);
         let group = alive.map(|slot| stop_stage(slot.service)).min();
         for slot in &mut self.slots {
@@ -500,7 +501,7 @@ impl Plan {
             .iter_mut()
             .filter(|slot| stop_stage(slot.service) == group)
         {
-            if matches!(slot.state, State::Starting { .. } | State::Ready { .. }) {
+            if slot.state.runs() {
                 slot.state = State::Stopping {
                     deadline: now + patience,
                     killed: false,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use run::{EventKind, Service};
+use run::{EventKind, Service, ServiceState};
 
 use super::{Action, Event, Exit, Outcome, Plan, Report};
 use crate::supervisor::patience::Patience;
@@ -171,6 +171,21 @@ fn a_service_that_never_got_ready_does_not_keep_the_supervisor_awake_while_it_st
     // The ETL still starts, and its turn to stop has not come.
     plan.on(Event::Tick, s(60));
     assert_eq!(plan.deadline(), Some(s(70)));
+}
+
+#[test]
+fn a_restarted_service_that_takes_long_is_starting_until_it_is_ready() {
+    let mut plan = running();
+    let state = |plan: &Plan| plan.states().find(|(service, _)| *service == Service::Etl);
+    plan.on(Event::RestartRequested(Service::Etl), s(5));
+    plan.on(Event::Exited(Service::Etl, died(Some(0))), s(6));
+    let ready = Patience::default().ready;
+    plan.on(Event::Tick, s(6) + ready + s(1));
+    assert_eq!(state(&plan), Some((Service::Etl, ServiceState::Starting)));
+    // It is left alone, and nobody has to look at it any more.
+    assert_eq!(plan.deadline(), None);
+    plan.on(Event::Ready(Service::Etl), s(6) + ready + s(9));
+    assert_eq!(state(&plan), Some((Service::Etl, ServiceState::Running)));
 }
 
 #[test]
