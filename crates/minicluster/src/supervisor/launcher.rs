@@ -11,7 +11,7 @@ use run::{Process, ProcessHandle, RunFolder, Service};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{ChildStdout, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
 
 use super::exit::Exit;
@@ -62,10 +62,12 @@ struct Running {
 }
 
 impl Running {
-    fn of(pid: u32) -> Option<Self> {
-        Some(Self {
-            process: Process::of(pid).ok()?,
-            handle: ProcessHandle::open(pid).ok()?,
+    /// One's own child that was not waited for yet: so the id is still its own.
+    fn of(child: &Child) -> Result<Self, String> {
+        let pid = child.id().ok_or("it has ended already")?;
+        Ok(Self {
+            process: Process::of(pid).map_err(|error| error.to_string())?,
+            handle: ProcessHandle::open(pid).map_err(|error| error.to_string())?,
             paused: false,
         })
     }
@@ -102,10 +104,14 @@ impl Launcher {
             .process_group(0)
             .spawn()
             .map_err(failed)?;
-        // Nobody has waited for it yet, so the id is still its own.
-        if let Some(running) = child.id().and_then(Running::of) {
-            self.processes.insert(service, running);
-        }
+        match Running::of(&child) {
+            Ok(running) => self.processes.insert(service, running),
+            Err(reason) => {
+                // Nobody could stop it later. Tokio waits for it.
+                let _ = child.start_kill();
+                return Err(Exit::without_process(format!("cannot watch it: {reason}")));
+            }
+        };
         let told = self.told.clone();
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(listen(stdout, service, told.clone()));
