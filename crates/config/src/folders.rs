@@ -45,6 +45,12 @@ impl Folders {
         }
     }
 
+    /// Those of a platform that has everything in its data folder.
+    #[must_use]
+    pub fn of_data(data: PathBuf) -> Self {
+        Self::new(data, None, None)
+    }
+
     /// The data folder itself.
     #[must_use]
     pub fn data(&self) -> &Path {

@@ -41,6 +41,7 @@ fn load(input: &str) -> Result<Loaded, ConfigError> {
                 layers.file = ConfigFile::Unreadable(PathBuf::from("config.yml"), error);
             }
             ".env" => layers.dot_env = Some((PathBuf::from(name), text.to_owned())),
+            "own folders" => layers.owns_folders = true,
             "environment" => {
                 layers.environment = pairs().map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
             }

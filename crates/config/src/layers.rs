@@ -19,6 +19,9 @@ pub struct Sources {
     /// Settings that a running platform wrote down ([`crate::Loaded::snapshot`]): they count in place of
     /// files and environment, which may be others by now.
     pub snapshot: Option<PathBuf>,
+    /// The data folder that the flags name is a platform's own and holds all that is its: where files and
+    /// environment put lake and checkpoints counts for nothing.
+    pub owns_folders: bool,
 }
 
 /// What the sources hold.
@@ -29,6 +32,8 @@ pub(crate) struct Layers {
     pub(crate) dot_env: Option<(PathBuf, String)>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) flags: Vec<Flag>,
+    /// Whether folders of the layers below the flags count for nothing.
+    pub(crate) owns_folders: bool,
     pub(crate) notes: Vec<String>,
 }
 
@@ -73,6 +78,7 @@ impl Layers {
             file,
             environment: environment.collect(),
             flags: sources.flags.clone(),
+            owns_folders: sources.owns_folders,
             ..Self::default()
         };
         layers.read_dot_env(beside(&path));

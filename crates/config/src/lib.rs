@@ -49,7 +49,7 @@ pub use key::Key;
 pub use keys::KEYS;
 pub use kind::{Kind, span};
 pub use layers::Sources;
-pub use loaded::{Loaded, Value, load};
+pub use loaded::{Loaded, Value, data_folder, load};
 pub use machine::Machine;
 pub use origin::Origin;
 pub use raw::Flag;

@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::layers::{ConfigFile, Layers, Sources};
 use crate::machine::Machine;
 use crate::origin::Origin;
-use crate::raw::{self, Layer, Raw};
+use crate::raw::{self, Entry, Layer, Raw};
 use crate::settings::Settings;
 
 /// Settings with all that is known about them.
@@ -47,6 +47,42 @@ pub fn load(sources: &Sources, machine: Machine) -> Result<Loaded, ConfigError> 
     Loaded::of(Layers::read(sources)?, machine)
 }
 
+/// The data folder that all layers lead to, also while somebody edits `config.yml` and the rest of it is wrong.
+#[must_use]
+pub fn data_folder(sources: &Sources) -> Option<PathBuf> {
+    let layers = Layers::read(sources).ok()?;
+    let mut raw = Raw::default();
+    if let ConfigFile::Read(path, text) = &layers.file {
+        let whole = file::parse(text, path);
+        // What is no YAML as a whole still has its lines.
+        let line = || text.lines().find(|line| line.starts_with("data_folder:"));
+        raw.lay(match whole.entries.is_empty() {
+            true => file::parse(line().unwrap_or_default(), path),
+            false => whole,
+        });
+    }
+    let dot_env = layers.dot_env.map(|(path, text)| dotenv::parse(&text, &path));
+    let variables = raw::variables(layers.environment);
+    let above = dot_env
+        .into_iter()
+        .chain(variables)
+        .chain([raw::flags(&layers.flags)]);
+    above.for_each(|layer| raw.lay(layer));
+    Checker::new(&raw).folder("data_folder")
+}
+
+/// A folder outside of a data folder that is a platform's own.
+fn elsewhere(entry: Entry) -> String {
+    let Entry {
+        key, text, origin, ..
+    } = entry;
+    let path = key.path;
+    format!(
+        "`{path}` is {text} by {origin}: not used, for with `--name` and `--ephemeral` a platform has all in a folder \
+         of its own; `--set {path}=FOLDER` says otherwise"
+    )
+}
+
 impl Loaded {
     pub(crate) fn of(layers: Layers, machine: Machine) -> Result<Self, ConfigError> {
         let mut raw = Raw::default();
@@ -72,10 +108,16 @@ impl Loaded {
                 None => return Err(ConfigError::Unreadable { path, error }),
             },
         }
-        let above = dot_env
-            .into_iter()
-            .chain([legacy, own, raw::flags(&layers.flags)]);
+        let above = dot_env.into_iter().chain([legacy, own]);
         above.for_each(|layer| raw.lay(layer));
+        if layers.owns_folders {
+            for path in ["storage.datalake_root", "storage.checkpoint_root"] {
+                let said = raw.forget(path);
+                let is_wanted = layers.flags.iter().any(|flag| flag.path == path);
+                notes.extend(said.filter(|_| !is_wanted).map(elsewhere));
+            }
+        }
+        raw.lay(raw::flags(&layers.flags));
         let mut problems = raw.problems();
         notes.extend(raw.notes());
         match assemble(&Checker::new(&raw), machine) {

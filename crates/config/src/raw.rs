@@ -67,6 +67,12 @@ impl Raw {
         }
     }
 
+    /// Takes away what all layers so far say of a setting; gives what had won.
+    pub(crate) fn forget(&mut self, path: &'static str) -> Option<Entry> {
+        self.hidden.remove(path);
+        self.entries.remove(path)
+    }
+
     pub(crate) fn get(&self, path: &'static str) -> Option<&Entry> {
         debug_assert!(Key::of_path(path).is_some(), "{path} is not declared");
         self.entries.get(path)

@@ -67,7 +67,7 @@ generator:
                 flag("kafka.brokers", "2"),
                 flag("data_generator.start", "now"),
             ],
-            snapshot: None,
+            ..Sources::default()
         };
         let loaded = load(&sources, Machine::here()).expect("good settings");
         let written = folder.path().join("settings.yml");
@@ -194,7 +194,7 @@ generator:
                         &folder.path().join(hostile(&mut random)).to_string_lossy(),
                     ),
                 ],
-                snapshot: None,
+                ..Sources::default()
             };
             let loaded =
                 load(&sources, Machine::here()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use config::{Flag, Loaded, Machine, Settings, Sources, named_folder};
+use config::{Flag, Folders, Loaded, Machine, Settings, Sources, named_folder};
 use run::{MembershipFile, RunFolder};
 
 use crate::command::{
@@ -51,6 +51,9 @@ pub(crate) struct Shared {
     /// Settings that a supervisor wrote down: in place of config.yml and the environment
     #[arg(long, value_name = "FILE", global = true, hide = true)]
     snapshot: Option<PathBuf>,
+    /// The data folder is temporary
+    #[arg(skip)]
+    pub(crate) ephemeral: bool,
 }
 
 /// What to do.
@@ -166,38 +169,32 @@ impl Shared {
     }
 
     fn settings_in_effect(&self) -> Outcome<Settings> {
-        // A platform with a name is found without any file.
-        if let Some(file) = self.named_snapshot()? {
-            return self.with_snapshot(file);
+        match self.recorded()? {
+            Some(file) => {
+                let mut from = self.clone();
+                from.snapshot = Some(file);
+                Ok(from.loaded()?.settings)
+            }
+            None => Ok(self.loaded()?.settings),
         }
-        let settings = self.loaded()?.settings;
-        let run = RunFolder::new(&settings.folders);
-        let file = run.settings_file();
-        if self.snapshot.is_some() || run.running_supervisor()?.is_none() || !file.exists() {
-            return Ok(settings);
-        }
-        self.with_snapshot(file)
+    }
+
+    /// The settings that a supervisor wrote down, where one runs. A platform with a name is found without any
+    /// file: there the last ones count as long as nobody names a file.
+    fn recorded(&self) -> Outcome<Option<PathBuf>> {
+        // Looked for first: whatever became of `config.yml`, what runs can be asked and stopped.
+        let sources = self.sources()?;
+        let Some(data) = config::data_folder(&sources).filter(|_| self.snapshot.is_none()) else {
+            return Ok(None);
+        };
+        let run = RunFolder::new(&Folders::of_data(data));
+        let counts = self.name.is_some() && self.config.is_none() || run.running_supervisor()?.is_some();
+        Ok(Some(run.settings_file()).filter(|file| counts && file.exists()))
     }
 
     /// What these flags ask for with all that is known about it, whatever runs.
     pub(crate) fn loaded(&self) -> Outcome<Loaded> {
         config::load(&self.sources()?, Machine::here()).map_err(configuration::failure)
-    }
-
-    fn with_snapshot(&self, file: PathBuf) -> Outcome<Settings> {
-        let mut from = self.clone();
-        from.snapshot = Some(file);
-        Ok(from.loaded()?.settings)
-    }
-
-    fn named_snapshot(&self) -> Outcome<Option<PathBuf>> {
-        let Some(name) = self.name.as_ref().filter(|_| self.snapshot.is_none()) else {
-            return Ok(None);
-        };
-        let file = named_folder(name)
-            .map_err(configuration::failure)?
-            .join("run/settings.yml");
-        Ok(file.exists().then_some(file))
     }
 
     /// The data folder that these flags name, and the flag that does.
@@ -277,6 +274,7 @@ impl Shared {
             file: self.config.clone(),
             flags,
             snapshot: self.snapshot.clone(),
+            owns_folders: self.name.is_some() || self.ephemeral,
         })
     }
 
@@ -316,6 +314,8 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
+    use jiff::Timestamp;
+    use run::{Process, RunFolder, SupervisorRecord};
 
     use super::Cli;
 
@@ -382,5 +382,75 @@ mod tests {
         let line = ["minicluster", "--name", "n", "status", "--data", "d"];
         let failure = Cli::parse_from(line).shared.sources().expect_err("both");
         assert!(failure.to_string().contains("say one of them"), "{failure}");
+    }
+
+    #[test]
+    fn a_platform_of_its_own_shares_no_lake() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = folder.path().join("config.yml");
+        std::fs::write(&config, "storage: {datalake_root: lake, checkpoint_root: state}").expect("room");
+        let config = config.to_string_lossy().into_owned();
+        let line = [
+            "minicluster",
+            "--name",
+            "of-no-platform",
+            "--config",
+            &config,
+            "status",
+        ];
+        let named = Cli::parse_from(line).shared;
+        let line = ["minicluster", "--config", &config, "up", "--ephemeral"];
+        let shared = Cli::parse_from(line).shared;
+        let ephemeral = super::Shared {
+            ephemeral: true,
+            ..shared.with_data(folder.path().join("own"))
+        };
+        for shared in [named, ephemeral] {
+            let folders = shared.loaded().expect("good settings").settings.folders;
+            for inside in [folders.lake(), folders.checkpoints()] {
+                assert!(inside.starts_with(folders.data()), "{folders:?}");
+            }
+        }
+        // Who says so on the command line means it.
+        let lake = format!("storage.datalake_root={}", folder.path().display());
+        let line = [
+            "minicluster",
+            "--name",
+            "of-no-platform",
+            "--set",
+            &lake,
+            "status",
+        ];
+        let loaded = Cli::parse_from(line).shared.loaded().expect("good settings");
+        assert_eq!(loaded.settings.folders.lake(), folder.path());
+    }
+
+    #[test]
+    fn what_runs_is_found_whatever_became_of_its_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = folder.path().join("config.yml");
+        std::fs::write(&config, "data_folder: data\ntopics: {iot: things}").expect("room");
+        let line = ["minicluster", "--config", &config.to_string_lossy(), "down"];
+        let shared = Cli::parse_from(line).shared;
+        let loaded = shared.loaded().expect("good settings");
+        let run = RunFolder::new(&loaded.settings.folders);
+        run.create().expect("room");
+        run.record_settings(&loaded.snapshot()).expect("room");
+        let supervisor = SupervisorRecord {
+            process: Process::current().expect("/proc is there"),
+            since: Timestamp::now(),
+            bootstrap: Vec::new(),
+            ready: true,
+            services: Default::default(),
+            events: Default::default(),
+        };
+        run.record_supervisor(&supervisor).expect("room");
+        std::fs::write(
+            &config,
+            "data_folder: data\ntopics: {iot: others, nonsense}\n\tkafka",
+        )
+        .expect("room");
+        let settings = shared.settings().expect("those that it runs with");
+        assert_eq!(settings, loaded.settings);
     }
 }

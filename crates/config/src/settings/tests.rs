@@ -220,3 +220,23 @@ fn text_from_outside_never_panics() {
         }
     }
 }
+
+#[test]
+fn the_data_folder_is_found_while_somebody_edits_the_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("config.yml");
+    let found = |text: &str| {
+        std::fs::write(&file, text).expect("room");
+        crate::data_folder(&crate::Sources {
+            file: Some(file.clone()),
+            ..crate::Sources::default()
+        })
+    };
+    let there = Some(folder.path().join("there"));
+    assert_eq!(
+        found("data_folder: there\nkafka: {partitions: 0}\nnonsense: 1\n"),
+        there
+    );
+    assert_eq!(found("kafka:\n\tpartitions: [\ndata_folder: \"there\"\n"), there);
+    assert_eq!(found("kafka: [\n"), Some("data".into()));
+}

@@ -13,9 +13,8 @@ fn settings(data: &std::path::Path) -> Settings {
         text: data.display().to_string(),
     };
     let sources = Sources {
-        file: None,
         flags: vec![flag],
-        snapshot: None,
+        ..Sources::default()
     };
     Settings::load(sources).expect("the defaults are fine")
 }

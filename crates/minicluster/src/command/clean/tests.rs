@@ -22,9 +22,8 @@ fn platform() -> (tempfile::TempDir, Settings) {
         text: folder.path().join("data").display().to_string(),
     };
     let sources = Sources {
-        file: None,
         flags: vec![flag],
-        snapshot: None,
+        ..Sources::default()
     };
     let settings = Settings::load(sources).expect("the defaults are fine");
     let lake = settings.folders.lake();
