@@ -91,7 +91,6 @@ pub(crate) async fn run(shared: &Shared, options: &Options) -> Outcome {
     if options.detached.is_none() && (options.detach || options.wait) {
         return background::run(&shared, options).await;
     }
-    let parent = parent(options)?;
     let ephemeral = options
         .ephemeral
         .then(|| ephemeral::Folder::of(&shared, options))
@@ -100,7 +99,10 @@ pub(crate) async fn run(shared: &Shared, options: &Options) -> Outcome {
         Some(folder) => shared.with_data(folder.path().to_owned()),
         None => shared,
     };
-    let ended = supervise(&shared, options, parent).await;
+    let ended = match parent(options) {
+        Ok(parent) => supervise(&shared, options, parent.as_ref()).await,
+        Err(failure) => Err(failure),
+    };
     // Whatever the end was: nothing stays.
     let removed = ephemeral.map_or(Ok(()), ephemeral::Folder::remove);
     ended.and(removed)
@@ -112,8 +114,10 @@ fn of_options(shared: &Shared, options: &Options) -> Outcome<Shared> {
         let message = "`--ephemeral` makes a temporary data folder: leave out `--data` and `--name`";
         return Err(Failure::new(Code::Usage, message));
     }
+    let mut shared = shared.clone();
+    shared.ephemeral = options.ephemeral;
     let Some(brokers) = options.brokers else {
-        return Ok(shared.clone());
+        return Ok(shared);
     };
     let factor = brokers.min(3);
     let settings = [
@@ -125,19 +129,21 @@ fn of_options(shared: &Shared, options: &Options) -> Outcome<Shared> {
 }
 
 /// The process with which everything ends.
-fn parent(options: &Options) -> Outcome<Option<ProcessHandle>> {
-    let process = match options.detached.as_deref() {
-        Some("") => return Ok(None),
-        Some(process) => serde_json::from_str(process)?,
-        None if options.ephemeral => {
-            let Some(process) = caller() else { return Ok(None) };
-            process
-        }
-        None => return Ok(None),
-    };
-    let handle = process.handle();
+fn parent(options: &Options) -> Outcome<Option<Process>> {
+    match options.detached.as_deref() {
+        Some("") => Ok(None),
+        Some(process) => Ok(Some(serde_json::from_str(process)?)),
+        None if options.ephemeral => Ok(caller()),
+        None => Ok(None),
+    }
+}
+
+/// A handle on it, if it still runs.
+fn handle_of(parent: Option<&Process>) -> Outcome<Option<ProcessHandle>> {
     let gone = || Failure::plain("the process that wanted this has ended already");
-    handle.map(Some).ok_or_else(gone)
+    parent
+        .map(|process| process.handle().ok_or_else(gone))
+        .transpose()
 }
 
 /// The process that started this one.
@@ -147,7 +153,7 @@ fn caller() -> Option<Process> {
 }
 
 /// Becomes the supervisor. With free ports it tries again where somebody took one of them.
-async fn supervise(shared: &Shared, options: &Options, mut parent: Option<ProcessHandle>) -> Outcome {
+async fn supervise(shared: &Shared, options: &Options, parent: Option<&Process>) -> Outcome {
     if options.detached.is_some() {
         // In a session of its own, so that no terminal takes it along.
         let _ = rustix::process::setsid();
@@ -162,13 +168,18 @@ async fn supervise(shared: &Shared, options: &Options, mut parent: Option<Proces
     let mut loaded = Some(loaded);
     for attempt in 1.. {
         let loaded = loaded.take().map_or_else(|| load(shared, options), Ok)?;
-        let ended = start(loaded, shared, options, &run, &mut parent).await;
-        match ended {
-            Err(failure) if failure.is(Code::Conflict) && options.ports.is_some() && attempt < PORT_TRIES => {
-                output::progress(&format!("{failure}: trying other ports"));
-            }
+        let (host, wanted) = (loaded.settings.kafka.host, ports::wanted(&loaded.settings));
+        // One for each attempt: a supervisor keeps what it gets.
+        let parent = handle_of(parent)?;
+        let failure = match start(loaded, shared, options, &run, parent).await {
+            Err(failure) if failure.is(Code::Conflict) && options.ports.is_some() => failure,
             ended => return ended,
+        };
+        // A conflict about something else is the same on all ports.
+        if attempt == PORT_TRIES || ports::check(host, &wanted).is_ok() {
+            return Err(failure);
         }
+        output::progress(&format!("{failure}: trying other ports"));
     }
     Ok(())
 }
@@ -200,7 +211,7 @@ async fn start(
     shared: &Shared,
     options: &Options,
     run: &RunFolder,
-    parent: &mut Option<ProcessHandle>,
+    parent: Option<ProcessHandle>,
 ) -> Outcome {
     let snapshot = loaded.snapshot();
     let mut settings = loaded.settings;
@@ -237,7 +248,7 @@ async fn start(
         Some(_) => None,
         None => LiveView::start(&settings),
     };
-    Supervisor::new(settings, run.clone(), start, summary, parent.take())?
+    Supervisor::new(settings, run.clone(), start, summary, parent)?
         .run()
         .await
 }

@@ -24,9 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(super) async fn run(shared: &Shared, options: &Options) -> Outcome {
     // A broken configuration leaves no folder behind.
     shared.loaded()?;
-    let shared = match options.ephemeral {
-        true => shared.with_data(ephemeral::Folder::create()?.path().to_owned()),
-        false => shared.clone(),
+    let ephemeral = options.ephemeral.then(ephemeral::Folder::create).transpose()?;
+    let shared = match &ephemeral {
+        Some(folder) => shared.with_data(folder.path().to_owned()),
+        None => shared.clone(),
     };
     let loaded = shared.loaded()?;
     loaded.create_folders().map_err(configuration::failure)?;
@@ -41,6 +42,9 @@ pub(super) async fn run(shared: &Shared, options: &Options) -> Outcome {
         }
         None => Starting::begin(&shared, options, run)?,
     };
+    if let Some(folder) = ephemeral {
+        folder.leave();
+    }
     let deadline = Instant::now() + Duration::from_secs(options.wait_timeout);
     let record = loop {
         let far_enough = |record: &SupervisorRecord| record.ready || !options.wait;
