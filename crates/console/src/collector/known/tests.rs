@@ -86,6 +86,7 @@ fn brokers(ends: [Option<i64>; 2]) -> Look {
         leader_epoch: LeaderEpoch(0),
         replicas: vec![BrokerId(index + 1)],
         isr: vec![BrokerId(index + 1)],
+        offline: Vec::new(),
         error: None,
     };
     let broker = |id: i32| client::Broker {
