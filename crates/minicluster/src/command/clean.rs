@@ -163,7 +163,7 @@ fn consequence(gone: &BTreeSet<Part>) -> &'static str {
 fn find(settings: &Settings, chosen: &BTreeSet<Part>) -> Outcome<Vec<Found>> {
     let mut found = Vec::new();
     for part in chosen {
-        for path in paths(settings, *part) {
+        for path in paths(settings, *part)? {
             match size(&path) {
                 Ok(bytes) => found.push(Found {
                     part: *part,
@@ -180,13 +180,20 @@ fn find(settings: &Settings, chosen: &BTreeSet<Part>) -> Outcome<Vec<Found>> {
 
 /// Where a part lies. What says that the rest is whole comes first, so that a deletion that was
 /// interrupted is not taken for a smaller lake.
-fn paths(settings: &Settings, part: Part) -> Vec<PathBuf> {
+fn paths(settings: &Settings, part: Part) -> Outcome<Vec<PathBuf>> {
     let folders = &settings.folders;
     let below = |root: &Path, names: &[&str]| names.iter().map(|name| root.join(name)).collect();
-    match part {
+    Ok(match part {
         Part::Lake => below(folders.lake(), &["format.json", "log", "staging", "tables"]),
         Part::Checkpoints => vec![state_folder(settings)],
-        Part::Brokers => vec![folders.brokers(), folders.generator()],
+        Part::Brokers => {
+            // What the generator sent to other clusters is still there.
+            let of_other = other_clusters(settings);
+            let own = entries(&folders.generator())?
+                .into_iter()
+                .filter(|path| *path != of_other);
+            std::iter::once(folders.brokers()).chain(own).collect()
+        }
         Part::Rest => {
             let mut paths: Vec<PathBuf> = below(
                 &folders.run(),
@@ -198,10 +205,16 @@ fn paths(settings: &Settings, part: Part) -> Vec<PathBuf> {
                     "logs",
                 ],
             );
+            paths.push(other_clusters(settings));
             paths.push(folders.data().join("minicluster.json"));
             paths
         }
-    }
+    })
+}
+
+/// Where the generator counts what it sent to clusters that are not this platform's.
+fn other_clusters(settings: &Settings) -> PathBuf {
+    settings.folders.generator().join("clusters")
 }
 
 fn lake_options(settings: &Settings) -> lake::Options {
@@ -287,7 +300,13 @@ fn folder_locks(settings: &Settings, chosen: &BTreeSet<Part>) -> Outcome<FolderL
             Err(error) => return Err(at(&path, &error)),
         }
     }
-    for path in entries(&settings.folders.generator())? {
+    let mut used = entries(&settings.folders.generator())?;
+    if chosen.contains(&Part::Rest) {
+        for cluster in entries(&other_clusters(settings))? {
+            used.extend(entries(&cluster)?);
+        }
+    }
+    for path in used {
         if path.extension().is_none_or(|extension| extension != "lock") {
             continue;
         }
@@ -295,7 +314,7 @@ fn folder_locks(settings: &Settings, chosen: &BTreeSet<Part>) -> Outcome<FolderL
         match file.try_lock() {
             Ok(()) => locks.generator.push(file),
             Err(TryLockError::WouldBlock) => {
-                return Err(in_use("a generator", &settings.folders.generator()));
+                return Err(in_use("a generator", path.parent().unwrap_or(&path)));
             }
             Err(TryLockError::Error(error)) => return Err(at(&path, &error)),
         }

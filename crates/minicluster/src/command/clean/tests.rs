@@ -46,6 +46,31 @@ fn exists(path: impl AsRef<Path>) -> bool {
 }
 
 #[tokio::test]
+async fn what_was_sent_to_other_clusters_goes_only_with_everything() {
+    let (_folder, settings) = platform();
+    let generator = settings.folders.generator();
+    let other = generator.join("clusters/other");
+    std::fs::create_dir_all(&other).expect("room");
+    for folder in [&generator, &other] {
+        std::fs::write(folder.join("truth.log"), "12345").expect("room");
+    }
+    run(&settings, &options(&["--brokers", "--yes"]))
+        .await
+        .expect("deleted");
+    assert!(exists(other.join("truth.log")) && !exists(generator.join("truth.log")));
+    let lock = std::fs::File::create(other.join("truth.lock")).expect("room");
+    lock.try_lock().expect("nobody has it");
+    let failure = run(&settings, &options(&["--all", "--yes"])).await;
+    let message = failure.expect_err("it is in use").to_string();
+    assert!(message.contains("clusters/other"), "{message}");
+    drop(lock);
+    run(&settings, &options(&["--all", "--yes"]))
+        .await
+        .expect("deleted");
+    assert!(!exists(other));
+}
+
+#[tokio::test]
 async fn what_was_chosen_goes_and_all_else_stays() {
     let (_folder, settings) = platform();
     let lake = settings.folders.lake();
