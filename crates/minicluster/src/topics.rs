@@ -1,5 +1,6 @@
 //! The platform's topics, and the client that asks the brokers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use client::{Client, ClientError, ConfigChange, ConfigResource, NewReplicas, NewTopic, TopicMetadata};
@@ -59,21 +60,92 @@ pub(crate) async fn create(settings: &Settings) -> Outcome {
             ..NewTopic::new(*name, partitions)
         })
         .collect();
+    let mut older = BTreeSet::new();
     for topic in client.create_topics(&topics, PATIENCE).await? {
         match topic.result {
-            Err(error) if error.code != client::ErrorCode::TopicAlreadyExists => {
-                return Err(Failure::plain(format!("{}: {error}", topic.name)));
+            Ok(_) => {}
+            Err(error) if error.code == client::ErrorCode::TopicAlreadyExists => {
+                older.insert(topic.name.to_string());
             }
-            _ => {}
+            Err(error) => return Err(Failure::plain(format!("{}: {error}", topic.name))),
         }
     }
     for name in names {
         let topic = client.await_topic(name, PATIENCE).await?;
+        if older.contains(name) {
+            differences(settings, &topic)
+                .iter()
+                .for_each(|line| output::progress(line));
+            if let Err(failure) = follow(&client, settings, &topic).await {
+                output::progress(&format!("topic {name} keeps its configs: {failure}"));
+            }
+        }
         // Nothing is worse than before; the next start tries again.
         if let Err(failure) = raise(&client, settings, &topic).await {
             output::progress(&format!("topic {name} still has too few copies: {failure}"));
         }
     }
+    Ok(())
+}
+
+/// Where a topic that was there before is not what the settings say, and stays so.
+fn differences(settings: &Settings, topic: &TopicMetadata) -> Vec<String> {
+    let name = &topic.name;
+    let mut lines = Vec::new();
+    let (there, wanted) = (topic.partitions.len(), settings.kafka.partitions as usize);
+    if there != wanted {
+        let remedy = match there < wanted {
+            true => format!("`minicluster topics alter {name} --partitions {wanted}` adds the others"),
+            false => "their number can't be lowered".to_owned(),
+        };
+        lines.push(format!(
+            "topic {name} was made with {there} partitions and keeps them, though `kafka.partitions` is {wanted}: {remedy}"
+        ));
+    }
+    let most = topic
+        .partitions
+        .iter()
+        .map(|partition| partition.replicas.len())
+        .max();
+    let (most, factor) = (
+        most.unwrap_or_default(),
+        settings.kafka.replication_factor as usize,
+    );
+    if most > factor {
+        lines.push(format!(
+            "topic {name} has {most} copies and keeps them, though `kafka.replication_factor` is {factor}"
+        ));
+    }
+    lines
+}
+
+/// Gives a topic that was there before the minimum of in-sync replicas that the settings say.
+async fn follow(client: &Client, settings: &Settings, topic: &TopicMetadata) -> Outcome {
+    let least = usize::try_from(settings.kafka.min_insync_replicas)?;
+    // Not before there are so many copies: it would keep writers waiting.
+    if topic
+        .partitions
+        .iter()
+        .any(|partition| partition.replicas.len() < least)
+    {
+        return Ok(());
+    }
+    let resource = ConfigResource::Topic(topic.name.to_string());
+    let (key, value) = min_in_sync(settings);
+    let configs = client.describe_configs(&resource).await?;
+    let before = configs.into_iter().find(|config| config.name == key);
+    let before = before.and_then(|config| config.value).unwrap_or_default();
+    if before == value {
+        return Ok(());
+    }
+    let change = ConfigChange::Set(key, value.clone());
+    client
+        .alter_configs(&resource, &[change], false, PATIENCE)
+        .await?;
+    output::progress(&format!(
+        "topic {}: min.insync.replicas is {value} from now on, as `kafka.min_insync_replicas` says; it was {before}",
+        topic.name
+    ));
     Ok(())
 }
 
@@ -142,7 +214,41 @@ fn min_in_sync(settings: &Settings) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use client::PartitionMetadata;
+    use record::{LeaderEpoch, PartitionIndex, TopicId};
+
     use super::*;
+
+    #[test]
+    fn what_the_settings_do_not_change_is_told() {
+        let mut settings = Settings::load(config::Sources::default()).expect("the defaults are fine");
+        let partition = |index| PartitionMetadata {
+            index: PartitionIndex(index),
+            leader: Some(BrokerId(1)),
+            leader_epoch: LeaderEpoch(0),
+            replicas: [1, 2, 3].map(BrokerId).to_vec(),
+            isr: [1, 2, 3].map(BrokerId).to_vec(),
+            offline: Vec::new(),
+            error: None,
+        };
+        let topic = TopicMetadata {
+            name: "iot".into(),
+            id: TopicId::default(),
+            error: None,
+            internal: false,
+            partitions: (0..6).map(partition).collect(),
+        };
+        assert_eq!(differences(&settings, &topic), Vec::<String>::new());
+        (settings.kafka.partitions, settings.kafka.replication_factor) = (12, 2);
+        assert_eq!(
+            differences(&settings, &topic),
+            [
+                "topic iot was made with 6 partitions and keeps them, though `kafka.partitions` is 12: `minicluster \
+                 topics alter iot --partitions 12` adds the others",
+                "topic iot has 3 copies and keeps them, though `kafka.replication_factor` is 2",
+            ]
+        );
+    }
 
     #[test]
     fn a_topic_keeps_its_replicas_and_gets_the_brokers_behind_them() {

@@ -63,14 +63,7 @@ impl Addresses {
             false => format!("`{command} down` stops it in order."),
         };
         let mut text = format!("\nMinicluster is running. {stop}\n\n");
-        let copies = match settings.kafka.replication_factor {
-            1 => "one copy".to_owned(),
-            copies => format!("{copies} copies"),
-        };
-        let topics = format!(
-            "{}, {} ({} partitions each, {copies})",
-            settings.topics.clickstream, settings.topics.iot, settings.kafka.partitions
-        );
+        let topics = format!("{}, {}", settings.topics.clickstream, settings.topics.iot);
         let lines = [
             ("console", &self.console),
             ("jobs", &self.jobs),
