@@ -161,6 +161,10 @@ impl Metadata {
                 self.topic_ids.remove(&topic.name);
                 Some(Touched::Removed(topic))
             }
+            R::Voters { voters } => {
+                self.voters = voters;
+                None
+            }
             R::ProducerIds { next } => {
                 self.next_producer_id = next;
                 None

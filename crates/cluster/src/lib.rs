@@ -6,8 +6,8 @@
 //!
 //! Three roles live in a node:
 //!
-//! * a **voter** of the metadata quorum: Raft over one log of entries, each a list of records that take
-//!   effect together. What a message says is durable before it leaves ([`Action::Persist`]);
+//! * a **voter** of the metadata quorum, or one who follows it: Raft over one log of entries, each a list of
+//!   records that take effect together. What a message says is durable before it leaves ([`Action::Persist`]);
 //! * the **controller**, while this voter leads and has applied everything of its predecessors. It
 //!   registers brokers, fences those that are gone (connection lost for 500 ms, or no heartbeat for
 //!   6 s), creates and deletes topics, hands out producer ids. It decides on committed metadata alone,
@@ -79,6 +79,8 @@ mod quorum;
 mod quorum_guard;
 mod quorum_log;
 mod quorum_view;
+#[cfg(test)]
+mod random;
 mod reassignment;
 mod recovery;
 mod reign;

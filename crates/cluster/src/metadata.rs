@@ -16,6 +16,8 @@ pub struct Metadata {
     pub cluster_id: Option<String>,
     /// Finalized features by level, such as `metadata.version`.
     pub features: BTreeMap<String, i16>,
+    /// Who votes in the metadata quorum, where that has changed since the cluster was founded; else nobody.
+    pub voters: Vec<BrokerId>,
     /// All brokers that were ever registered.
     pub brokers: BTreeMap<BrokerId, Broker>,
     /// All topics.

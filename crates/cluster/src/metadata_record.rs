@@ -111,6 +111,12 @@ pub(crate) enum MetadataRecord {
         #[serde(with = "as_number::topic_id")]
         topic_id: TopicId,
     },
+    /// Who votes from this entry on, where it stands alone: whoever has it in the log goes by it, committed or
+    /// not.
+    Voters {
+        #[serde(with = "as_number::broker_ids")]
+        voters: Vec<BrokerId>,
+    },
     /// Producer ids below `next` are handed out.
     ProducerIds {
         #[serde(with = "as_number::producer_id")]
@@ -119,7 +125,7 @@ pub(crate) enum MetadataRecord {
 }
 
 /// The names of all types, as `type` says them.
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 12] = [
     "cluster",
     "feature",
     "registerBroker",
@@ -130,6 +136,7 @@ const TYPES: [&str; 11] = [
     "partition",
     "partitionChange",
     "removeTopic",
+    "voters",
     "producerIds",
 ];
 
@@ -170,6 +177,24 @@ pub(crate) fn decode(data: &[u8]) -> Result<Vec<MetadataRecord>, String> {
     }
     let raw: Vec<&RawValue> = serde_json::from_slice(data).map_err(|e| e.to_string())?;
     raw.into_iter().map(|one| decode_one(one.get())).collect()
+}
+
+/// Who votes from this entry on, if it says so. Every entry is asked, so one look at its beginning must do.
+pub(crate) fn voters_of_entry(data: &[u8]) -> Option<Vec<BrokerId>> {
+    const TYPE: &[u8] = br#""type":"voters""#;
+    let head = data.get(..32).unwrap_or(data);
+    head.windows(TYPE.len())
+        .any(|bytes| bytes == TYPE)
+        .then(|| voters_of_snapshot(data))?
+}
+
+/// Who votes behind a snapshot, if that has changed since the cluster was founded.
+pub(crate) fn voters_of_snapshot(data: &[u8]) -> Option<Vec<BrokerId>> {
+    let records = decode(data).unwrap_or_default();
+    records.into_iter().find_map(|record| match record {
+        MetadataRecord::Voters { voters } => Some(voters),
+        _ => None,
+    })
 }
 
 fn decode_one(json: &str) -> Result<MetadataRecord, String> {

@@ -222,6 +222,7 @@ impl Node {
             metadata: &self.metadata,
             links: &self.links,
             now: self.now,
+            next_voters: None,
         };
         match &mut self.reign {
             Some(_) if request == ControllerRequest::DescribeQuorum => {
@@ -408,6 +409,7 @@ impl Node {
             metadata: &self.metadata,
             links: &self.links,
             now: self.now,
+            next_voters: self.quorum.next_voters(&self.metadata, self.now),
         };
         let Some(reign) = &mut self.reign else {
             return false;

@@ -25,11 +25,13 @@ pub struct Options {
     pub id: BrokerId,
     /// The cluster's id; the first controller writes it into the metadata, every other must match.
     pub cluster_id: String,
-    /// All voters of the metadata quorum. The same on every broker, for as long as the cluster lives: two
-    /// brokers with other ideas of it could each find a majority.
+    /// The voters of the metadata quorum that a new cluster is founded with: broker 1 alone, or brokers 1, 2 and
+    /// 3. The same on every broker, for as long as the cluster lives: two brokers with other ideas of it could
+    /// each find a majority. Who votes later stands in the log: where broker 1 has founded the cluster, all three
+    /// do once the others are registered, alive and have the log.
     pub voters: Vec<BrokerId>,
-    /// Brokers that don't vote but follow the metadata log, whether they are there yet or not. This broker is
-    /// among these or among the voters.
+    /// The other brokers, whether they are there yet or not: they follow the metadata log. This broker is among
+    /// these or among the voters.
     pub observers: Vec<BrokerId>,
     /// A random number of this process, so that a restart is told from a repeated request.
     pub incarnation: Uuid,
@@ -148,4 +150,6 @@ pub enum Bug {
     ReadUncommitted,
     /// Snapshots don't tell which producer ids were handed out.
     ForgetInSnapshot,
+    /// A broker that starts goes by the voters who have founded the cluster.
+    ForgetVoters,
 }

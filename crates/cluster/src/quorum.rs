@@ -1,15 +1,17 @@
 //! Raft among the voters: one log of metadata entries.
 
+mod members;
 mod stored;
 mod translation;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use raft::eraftpb::{self, ConfState};
+use raft::eraftpb::{self, ConfChangeV2, ConfState};
 use raft::{Config, RawNode, SnapshotStatus, StateRole};
 use record::BrokerId;
 
+use members::Members;
 use stored::Stored;
 use translation::{
     broker_id, from_raft_entry, from_raft_hard_state, from_raft_message, from_raft_snapshot, raft_id,
@@ -18,8 +20,8 @@ use translation::{
 
 use crate::quorum_guard;
 use crate::{
-    Action, ClusterError, Controller, Entry, HardState, Index, Millis, Options, PeerMessage, PeerMessageKind,
-    QuorumMember, QuorumView, Restored, Term,
+    Action, ClusterError, Controller, Entry, HardState, Index, Metadata, Millis, Options, PeerMessage,
+    PeerMessageKind, QuorumMember, QuorumView, Restored, Term,
 };
 
 /// Ticks between two heartbeats of a leader: 100 ms.
@@ -36,6 +38,9 @@ const FIRST_ELECTION_TICKS: usize = 11;
 /// Bytes of entries in one message, unless a single entry is larger.
 const MESSAGE_BYTES: u64 = 1 << 20;
 
+/// Who had everything so recently may vote.
+const RECENT: Millis = Millis(1_000);
+
 /// What an entry weighs besides its data: also those without any fill the log.
 const ENTRY_BYTES: u64 = 64;
 
@@ -51,8 +56,7 @@ pub(crate) enum Committed {
 /// The quorum as one voter sees it.
 pub(crate) struct Quorum {
     raft: RawNode<Stored>,
-    voters: Vec<BrokerId>,
-    observers: Vec<BrokerId>,
+    members: Members,
     /// When each member was heard of, and had everything, in the term that this voter leads.
     seen: BTreeMap<BrokerId, Seen>,
     seen_in: Term,
@@ -75,15 +79,10 @@ struct Seen {
 
 impl Quorum {
     pub(crate) fn new(options: &Options, restored: Restored) -> Result<Self, ClusterError> {
-        let voters = check_voters(options)?;
-        let members = ConfState {
-            voters: voters.iter().map(|v| raft_id(*v)).collect(),
-            learners: options.observers.iter().map(|v| raft_id(*v)).collect(),
-            ..Default::default()
-        };
-        let stored = Stored::new(restored, members)?;
-        let place = voters.iter().position(|v| *v == options.id).unwrap_or(0);
-        let election_ticks = FIRST_ELECTION_TICKS + 2 * place;
+        let members = Members::new(options, &restored)?;
+        let stored = Stored::new(restored, members.conf_state())?;
+        // Whoever doesn't vote yet may do so later.
+        let election_ticks = FIRST_ELECTION_TICKS + 2 * members.place_of(options.id);
         let config = Config {
             id: raft_id(options.id),
             applied: stored.snapshot_index().0,
@@ -100,13 +99,12 @@ impl Quorum {
         let silent = slog::Logger::root(slog::Discard, slog::o!());
         let mut raft =
             RawNode::new(&config, stored, &silent).map_err(|e| ClusterError::Quorum(e.to_string()))?;
-        if voters == [options.id] {
+        if members.voters() == [options.id] {
             raft.campaign().map_err(|e| ClusterError::Quorum(e.to_string()))?;
         }
         Ok(Self {
             raft,
-            voters,
-            observers: options.observers.clone(),
+            members,
             seen: BTreeMap::new(),
             seen_in: Term(0),
             since_snapshot: 0,
@@ -125,12 +123,15 @@ impl Quorum {
     /// Takes in a peer's message, unless it can't be genuine.
     pub(crate) fn step(&mut self, from: BrokerId, message: PeerMessage, now: Millis) {
         let log = &self.raft.raft.raft_log;
-        let known = self.is_member(from) && raft_id(from) != self.raft.raft.id;
+        let known = self.members.contains(from) && raft_id(from) != self.raft.raft.id;
         if !known || !quorum_guard::is_sound(&message, log.last_index()) {
             return;
         }
-        let members = &self.raft.store().members;
-        let mut message = to_raft_message(from, self.raft.raft.id, message, members);
+        let there = match message.entries.first() {
+            Some(snapshot) if message.kind == PeerMessageKind::Snapshot => self.members.behind(snapshot),
+            _ => ConfState::default(),
+        };
+        let mut message = to_raft_message(from, self.raft.raft.id, message, &there);
         if message.get_msg_type() == eraftpb::MessageType::MsgHeartbeat && message.commit > log.last_index() {
             // Only a voter that lost entries it had acknowledged is told of a commit beyond its log.
             message.commit = log.committed;
@@ -169,14 +170,8 @@ impl Quorum {
             leader,
             term: raft.term,
             committed: raft.raft_log.committed,
-            voters: self.voters.iter().copied().map(member).collect(),
-            observers: self
-                .observers
-                .iter()
-                .copied()
-                .filter(heard_of)
-                .map(member)
-                .collect(),
+            voters: self.members.voters().iter().copied().map(member).collect(),
+            observers: self.members.observers().filter(heard_of).map(member).collect(),
         }
     }
 
@@ -199,13 +194,9 @@ impl Quorum {
         }
     }
 
-    fn is_member(&self, id: BrokerId) -> bool {
-        self.voters.contains(&id) || self.observers.contains(&id)
-    }
-
     /// Tells Raft that what was sent last to a peer didn't arrive.
     pub(crate) fn unreachable(&mut self, peer: BrokerId) {
-        if self.is_member(peer) {
+        if self.members.contains(peer) {
             self.raft.report_unreachable(raft_id(peer));
         }
     }
@@ -216,6 +207,18 @@ impl Quorum {
             return None;
         }
         Some((Index(self.raft.raft.raft_log.last_index()), self.term()))
+    }
+
+    /// Who shall vote besides those who do, if that can be now; asked of a leader.
+    pub(crate) fn next_voters(&self, metadata: &Metadata, now: Millis) -> Option<Vec<BrokerId>> {
+        let has_all = |id: BrokerId| {
+            let seen = self.seen.get(&id).filter(|_| self.seen_in == self.term());
+            let caught_up = seen.and_then(|seen| seen.caught_up_at);
+            raft_id(id) == self.raft.raft.id || caught_up.is_some_and(|at| now.since(at) <= RECENT)
+        };
+        let alive = |id: BrokerId| metadata.brokers.get(&id).is_some_and(|broker| !broker.fenced);
+        let next = self.members.next()?;
+        next.iter().all(|id| has_all(*id) && alive(*id)).then_some(next)
     }
 
     pub(crate) fn term(&self) -> Term {
@@ -238,6 +241,7 @@ impl Quorum {
     /// are now committed to `committed`.
     pub(crate) fn advance(&mut self, actions: &mut Vec<Action>, committed: &mut Vec<Committed>) {
         while self.raft.has_ready() {
+            self.adopt_voters();
             let mut ready = self.raft.ready();
             let entries = ready.take_entries();
             let hard_state = ready.hs().map(from_raft_hard_state);
@@ -280,9 +284,25 @@ impl Quorum {
         actions.push(Action::Snapshot { snapshot, log_start });
     }
 
+    /// Goes by the voters of an entry as soon as the log has it: Raft proper, where `raft` would wait until it
+    /// is committed. See [`Members`] for why that is safe.
+    fn adopt_voters(&mut self) {
+        let new = self.raft.raft.raft_log.unstable_entries();
+        let Some(change) = new.iter().find_map(|entry| self.members.adopt(&entry.data)) else {
+            return;
+        };
+        // Into the joint configuration, and out of it at once.
+        for change in [change, ConfChangeV2::default()] {
+            if let Ok(members) = self.raft.apply_conf_change(&change) {
+                self.raft.mut_store().members = members;
+            }
+        }
+    }
+
     /// Takes in the leader's snapshot, for the log here isn't its beginning.
     fn replace(&mut self, snapshot: Entry, actions: &mut Vec<Action>, committed: &mut Vec<Committed>) {
         self.since_snapshot = 0;
+        self.members.take_over(&snapshot);
         let log_start = self.raft.mut_store().replace(snapshot.clone());
         committed.push(Committed::Snapshot(snapshot.clone()));
         actions.push(Action::Snapshot { snapshot, log_start });
@@ -374,35 +394,4 @@ impl fmt::Debug for Quorum {
             .field("committed", &raft.raft_log.committed)
             .finish()
     }
-}
-
-fn check_voters(options: &Options) -> Result<Vec<BrokerId>, ClusterError> {
-    let mut voters = options.voters.clone();
-    voters.sort_unstable();
-    let fail = |reason| {
-        Err(ClusterError::Voters {
-            voters: options.voters.clone(),
-            reason,
-        })
-    };
-    if voters.windows(2).any(|pair| pair[0] == pair[1]) {
-        return fail("a broker is named twice");
-    }
-    if voters.first().is_some_and(|v| v.0 < 0) {
-        return fail("broker ids must not be negative");
-    }
-    if !voters.contains(&options.id) && !options.observers.contains(&options.id) {
-        return fail("this broker is neither among them nor among the observers");
-    }
-    if voters.is_empty() {
-        return fail("nobody votes");
-    }
-    if options
-        .observers
-        .iter()
-        .any(|observer| voters.contains(observer) || observer.0 < 0)
-    {
-        return fail("an observer votes, or has a negative id");
-    }
-    Ok(voters)
 }

@@ -39,6 +39,8 @@ pub(crate) struct View<'a> {
     pub(crate) metadata: &'a Metadata,
     pub(crate) links: &'a Links,
     pub(crate) now: Millis,
+    /// Who shall vote from now on, where that is due.
+    pub(crate) next_voters: Option<Vec<BrokerId>>,
 }
 
 /// One controller's time in office: from the moment it has applied everything of its predecessors
@@ -233,6 +235,10 @@ impl Reign {
         let recovered = self.reports.elect(metadata, MOST_TOGETHER);
         if !recovered.is_empty() {
             return recovered;
+        }
+        if let Some(voters) = &view.next_voters {
+            let voters = voters.clone();
+            return vec![MetadataRecord::Voters { voters }];
         }
         if view.now >= self.balance_at {
             self.balance_at = view.now.plus(view.options.preferred_leaders);

@@ -17,6 +17,7 @@ impl Metadata {
             applied: _,
             cluster_id,
             features,
+            voters,
             brokers,
             topics,
             topic_ids: _,
@@ -32,6 +33,11 @@ impl Metadata {
             name: name.clone(),
             level: *level,
         }));
+        if !voters.is_empty() {
+            records.push(MetadataRecord::Voters {
+                voters: voters.clone(),
+            });
+        }
         for (id, broker) in brokers {
             let Broker {
                 epoch,

@@ -5,7 +5,7 @@ use cluster::Bug;
 use crate::run;
 
 /// The mistakes by their names, and within how many seeds each is found. CI tries those with [`FEW`].
-pub(crate) const BUGS: [(&str, Bug, u64); 18] = [
+pub(crate) const BUGS: [(&str, Bug, u64); 19] = [
     ("apply-uncommitted", Bug::ApplyUncommitted, 5),
     ("reuse-producer-ids", Bug::ReuseProducerIds, 5),
     ("answer-before-commit", Bug::AnswerBeforeCommit, 20),
@@ -24,6 +24,7 @@ pub(crate) const BUGS: [(&str, Bug, u64); 18] = [
     ("forget-producers", Bug::ForgetProducers, 10),
     ("read-uncommitted", Bug::ReadUncommitted, 5),
     ("forget-in-snapshot", Bug::ForgetInSnapshot, 5),
+    ("forget-voters", Bug::ForgetVoters, 20),
 ];
 
 /// So many seeds are quickly tried.

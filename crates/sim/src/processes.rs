@@ -19,6 +19,9 @@ pub(crate) const FOLDER: &str = "/broker";
 /// Some five to ten entries: each run makes many snapshots, sends them to who lags, and starts from them.
 const BETWEEN_SNAPSHOTS: u64 = 2_000;
 
+/// Brokers from 1 on that vote, at once or later.
+const MOST_VOTERS: i32 = 3;
+
 impl World {
     pub(crate) fn start(&mut self, id: BrokerId) -> Result<(), String> {
         if self.brokers[&id].executor.is_some() || self.is_missing(id) {
@@ -145,7 +148,7 @@ impl World {
         self.tell(format!("the disk of {id} is wiped"));
         self.damage(id);
         self.stop(id);
-        let disk = match id.0 <= self.weather.voters {
+        let disk = match id.0 <= MOST_VOTERS {
             true => self.brokers[&id].disk.after_kill(),
             false => SimDisk::new(),
         };

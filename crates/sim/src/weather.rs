@@ -118,10 +118,16 @@ impl Weather {
             false => &[Fault::FailDisk, Fault::BreakFiles],
         };
         faults.extend(random.pick(of_disks));
+        let trouble = random.between(5_000, 15_000);
         Self {
             brokers,
-            voters: if brokers < 3 { 1 } else { 3 },
-            trouble: random.between(5_000, 15_000),
+            // A fourth of the clusters grow to three voters.
+            voters: if brokers < 3 || trouble.is_multiple_of(4) {
+                1
+            } else {
+                3
+            },
+            trouble,
             network: Network::draw(random, brokers),
             faults,
             fault_every: random.between(300, 4_000),

@@ -78,6 +78,9 @@ fn records_survive_their_bytes() {
             }),
         },
         MetadataRecord::RemoveTopic { topic_id },
+        MetadataRecord::Voters {
+            voters: vec![BrokerId(1), BrokerId(2)],
+        },
         MetadataRecord::ProducerIds {
             next: ProducerId(1_000),
         },
@@ -113,4 +116,24 @@ fn what_a_newer_version_wrote_is_refused() {
         Err("unknown record type \"quota\"".to_owned())
     );
     assert!(decode(b"not json").is_err());
+}
+
+#[test]
+fn an_entry_tells_who_votes_by_its_beginning() {
+    let voters = vec![BrokerId(1), BrokerId(2), BrokerId(3)];
+    let record = MetadataRecord::Voters {
+        voters: voters.clone(),
+    };
+    let other = MetadataRecord::ProducerIds { next: ProducerId(1) };
+    assert_eq!(
+        voters_of_entry(&encode(std::slice::from_ref(&record))),
+        Some(voters.clone())
+    );
+    assert_eq!(voters_of_entry(&encode(std::slice::from_ref(&other))), None);
+    assert_eq!(voters_of_entry(b""), None);
+    assert_eq!(
+        voters_of_snapshot(&encode(&[other.clone(), record])),
+        Some(voters)
+    );
+    assert_eq!(voters_of_snapshot(&encode(&[other])), None);
 }

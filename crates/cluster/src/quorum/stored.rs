@@ -9,6 +9,7 @@ use crate::{ClusterError, Entry, HardState, Index, Restored, Term};
 /// What the executor has been told to keep.
 pub(super) struct Stored {
     pub(super) hard_state: HardState,
+    /// Who votes as the log says, and who follows.
     pub(super) members: ConfState,
     /// The newest snapshot.
     snapshot: Option<Entry>,

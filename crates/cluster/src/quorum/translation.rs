@@ -83,7 +83,7 @@ pub(super) fn from_raft_message(message: &eraftpb::Message) -> Option<(BrokerId,
     Some((to, message))
 }
 
-/// `members` are those of the receiver: they don't travel, because a snapshot's records say who votes.
+/// `members`: of a snapshot. They don't travel, because its records say who votes.
 pub(super) fn to_raft_message(
     from: BrokerId,
     to: u64,

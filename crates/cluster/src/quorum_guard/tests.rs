@@ -2,6 +2,7 @@ use bytes::Bytes;
 use record::BrokerId;
 use uuid::Uuid;
 
+use crate::random::Random;
 use crate::{
     Action, Entry, Event, Index, Millis, Node, Options, PeerMessage, PeerMessageKind, Restored, Term,
 };
@@ -21,22 +22,7 @@ const KINDS: [PeerMessageKind; 9] = [
 /// Of entries, and of snapshots: without any records the metadata are empty, too.
 const DATA: [&[u8]; 2] = [b"", b"[]"];
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     /// Mostly small numbers, sometimes enormous ones.
     fn number(&mut self) -> u64 {
         match self.below(20) {

@@ -52,6 +52,7 @@ fn metadata(topics: Vec<Topic>) -> Metadata {
         applied: Index(70),
         cluster_id: Some("c".to_owned()),
         features: BTreeMap::from([("metadata.version".to_owned(), 25)]),
+        voters: vec![BrokerId(1), BrokerId(2), BrokerId(3)],
         brokers: BTreeMap::from([(BrokerId(1), broker(3, true)), (BrokerId(2), broker(60, false))]),
         topic_ids: topics.iter().map(|t| (t.name.clone(), t.id)).collect(),
         topics: topics.into_iter().map(|t| (t.id, t)).collect(),
