@@ -214,8 +214,11 @@ impl<D: Disk> Replica<D> {
     pub(crate) fn succeed(&mut self, before: &Self) {
         let had_failed = matches!(before.state, State::Online(_));
         self.damaged |= before.damaged || had_failed;
-        let end = self.log().map_or(Offset(0), Partition::end_offset);
-        self.high_watermark = self.high_watermark.max(before.high_watermark).min(end);
+        self.high_watermark = self.high_watermark.max(before.high_watermark);
+        // As long as they can't be used what was committed stays as it was known.
+        if let Some(end) = self.log().ok().map(Partition::end_offset) {
+            self.high_watermark = self.high_watermark.min(end);
+        }
     }
 
     /// How it is with this replica, for the controller.
@@ -522,4 +525,22 @@ impl<D: Disk> Replica<D> {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn storage(e: LogError) -> Refusal {
     Refusal::storage(e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use disk::SimDisk;
+
+    use super::*;
+
+    #[test]
+    fn what_was_committed_stays_known_while_the_files_cannot_be_used() {
+        let offline = |high_watermark| {
+            let state = State::Offline("it can't be read".to_owned());
+            Replica::<SimDisk>::new(PathBuf::from("/t-0"), state, 1, high_watermark, false, false)
+        };
+        let mut again = offline(Offset(3));
+        again.succeed(&offline(Offset(7)));
+        assert_eq!(again.high_watermark(), Offset(7));
+    }
 }
