@@ -16,6 +16,7 @@ mod page;
 mod prometheus;
 mod server;
 mod view;
+mod watch;
 
 pub use account::{Account, Newest, NewestError};
 pub use collector::{Collector, Options, look_once};
@@ -23,8 +24,9 @@ pub use in_topic::InTopic;
 pub use jobs::{Derived, Job, Jobs, Query, Told};
 pub use overview::{
     Broker, Cluster, Etl, Generator, Happening, Health, Lake, Ledger, LedgerTable, Level, Overview, Part,
-    Sent, Service, Source, State, Supervisor, Table, Topic, TopicSent, Totals, Windows,
+    Sent, Service, Source, State, Supervisor, Table, Topic, TopicSent, Totals, Troubled, Windows,
 };
 pub use prometheus::{MetricKind, Metrics};
 pub use server::Server;
 pub use view::View;
+pub use watch::{ClusterSight, ClusterWatch};

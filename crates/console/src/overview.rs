@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Broker, Cluster, Topic};
+pub use cluster::{Broker, Cluster, Topic, Troubled};
 pub use etl::{Etl, Source};
 pub use generator::{Generator, TopicSent};
 pub use health::{Health, Level};

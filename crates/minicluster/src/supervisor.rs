@@ -9,11 +9,13 @@ mod launcher;
 mod order;
 mod patience;
 mod plan;
+mod watcher;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use config::Settings;
+use console::ClusterWatch;
 use jiff::Timestamp;
 use run::{
     Death, EventKind, MembershipFile, Process, ProcessHandle, Request, RunError, RunEvent, RunFolder,
@@ -31,6 +33,7 @@ use launcher::{Launcher, ROTATE_EVERY, Told};
 pub(crate) use order::stop_stage;
 use patience::Patience;
 use plan::{Event, Plan};
+use watcher::Watcher;
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::output;
@@ -61,6 +64,9 @@ pub(crate) struct Supervisor {
     record: SupervisorRecord,
     /// When each process was started, for the line that says how long it took.
     starts: BTreeMap<Service, Instant>,
+    /// What becomes of leaders and replicas.
+    watcher: Watcher,
+    watch: ClusterWatch,
     /// Printed once everything is ready, if there is somebody to read it.
     summary: String,
     /// With this process everything ends.
@@ -104,6 +110,8 @@ impl Supervisor {
             started: Instant::now(),
             record,
             starts: BTreeMap::new(),
+            watcher: Watcher::start(),
+            watch: ClusterWatch::default(),
             summary,
             parent,
         })
@@ -138,6 +146,13 @@ impl Supervisor {
                     Ok(()) => Event::TopicsCreated,
                     Err(message) => Event::TopicsFailed(message),
                 },
+                Some((sight, at)) = self.watcher.sights.recv() => {
+                    let at = at.saturating_duration_since(self.started);
+                    for line in self.watch.see(sight, at) {
+                        self.tell(None, EventKind::Cluster, line);
+                    }
+                    Event::Tick
+                }
                 Some(()) = interrupt.recv() => Event::Interrupted,
                 Some(()) = terminate.recv() => Event::StopRequested,
                 Some(()) = hang_up.recv() => Event::StopRequested,
@@ -178,6 +193,7 @@ impl Supervisor {
                     Action::Terminate(service, patience) => {
                         let line = format!("stopping {service}; it has {} s", patience.as_secs());
                         self.tell(Some(service), EventKind::Stopping, line);
+                        self.watch_gone(service, true);
                         self.launcher.signal(service, Signal::TERM);
                         // A paused process takes no other signal.
                         self.launcher.signal(service, Signal::CONT);
@@ -200,7 +216,24 @@ impl Supervisor {
         if self.record != before {
             self.write_record();
         }
+        self.look_at_the_cluster();
         ending
+    }
+
+    /// Often while something is under way; not before everything was ready, nor while everything stops.
+    fn look_at_the_cluster(&self) {
+        match self.record.ready && !self.plan.is_stopping() {
+            true => self.watcher.want(&self.record.bootstrap, self.watch.is_waiting()),
+            false => self.watcher.want(&[], false),
+        }
+    }
+
+    /// The moment counts at which it went, not that of the next look.
+    fn watch_gone(&mut self, service: Service, stopped: bool) {
+        let Service::Broker(id) = service else { return };
+        if let (Ok(id), true) = (i32::try_from(id), self.record.ready) {
+            self.watch.gone(id, stopped, self.started.elapsed());
+        }
     }
 
     fn start(&mut self, service: Service) -> Option<Event> {
@@ -290,6 +323,15 @@ impl Supervisor {
                 ),
                 false => (EventKind::Resumed, format!("{service} goes on")),
             };
+            match service {
+                Service::Broker(_) if paused => self.watch_gone(service, false),
+                Service::Broker(id) => {
+                    if let Ok(id) = i32::try_from(id) {
+                        self.watch.resumed(id);
+                    }
+                }
+                _ => {}
+            }
             self.tell(Some(service), kind, line);
             self.write_record();
         }
@@ -347,9 +389,11 @@ impl Supervisor {
 
     fn exited(&mut self, service: Service, exit: Exit) -> Event {
         let supervised = self.record.services.entry(service).or_default();
-        if supervised.state != ServiceState::Stopping {
+        let stopped = supervised.state == ServiceState::Stopping;
+        if !stopped {
             let (at, reason) = (Timestamp::now(), exit.reason.clone());
             supervised.last_death = Some(Death { at, reason });
+            self.watch_gone(service, false);
         }
         Event::Exited(service, exit)
     }

@@ -114,6 +114,8 @@ pub enum EventKind {
     Stopping,
     /// A service has stopped as asked.
     Stopped,
+    /// Leaders moved, a broker is in sync again, another one is controller.
+    Cluster,
     /// Anything else.
     Note,
 }

@@ -1,9 +1,9 @@
 //! A look at the brokers, through Kafka's own APIs: any cluster can be looked at.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use client::{Client, ClusterMetadata, Isolation, OffsetSpec};
+use client::{Client, ClusterMetadata, ConfigResource, Isolation, OffsetSpec};
 use futures::future::join_all;
 use record::{BrokerId, PartitionIndex};
 
@@ -11,6 +11,12 @@ use super::Options;
 
 /// How long one broker may take to answer; the others are asked at the same time.
 const PATIENCE: Duration = Duration::from_millis(800);
+
+/// How long a topic's configs count.
+const CONFIGS_FRESH: Duration = Duration::from_secs(10);
+
+/// Topics whose configs are asked for in one look.
+const CONFIGS_A_LOOK: usize = 20;
 
 /// A topic's name and the index of a partition.
 pub(super) type TopicPartition = (String, i32);
@@ -21,6 +27,8 @@ pub(super) struct BrokersSeen {
     pub(super) metadata: ClusterMetadata,
     /// First and next offset of the partitions whose leader answers.
     pub(super) offsets: BTreeMap<TopicPartition, (i64, i64)>,
+    /// `min.insync.replicas` by topic, of those that said it.
+    pub(super) min_isr: BTreeMap<String, usize>,
     /// Of the brokers in the metadata: what they said of their disks, or why they said nothing.
     pub(super) log_dirs: BTreeMap<i32, Result<LogBytes, String>>,
 }
@@ -36,6 +44,8 @@ pub(super) struct LogBytes {
 #[derive(Debug, Default)]
 pub(super) struct Brokers {
     client: Option<Client>,
+    /// `min.insync.replicas` by topic, and when it was said.
+    min_isr: BTreeMap<String, (usize, Instant)>,
 }
 
 impl Brokers {
@@ -55,12 +65,45 @@ impl Brokers {
             offsets.extend(listed);
             log_dirs.insert(id.0, bytes);
         }
+        self.ask_min_isr(&client, &metadata).await;
         self.client = Some(client);
+        let min_isr = self.min_isr.iter();
         Ok(BrokersSeen {
+            min_isr: min_isr
+                .map(|(topic, (least, _))| (topic.clone(), *least))
+                .collect(),
             metadata,
             offsets,
             log_dirs,
         })
+    }
+}
+
+impl Brokers {
+    /// Configs change rarely: a few topics a look are asked for, those first that were asked for longest ago.
+    async fn ask_min_isr(&mut self, client: &Client, metadata: &ClusterMetadata) {
+        let there = |name: &String| metadata.topic(name).is_some();
+        self.min_isr.retain(|topic, _| there(topic));
+        let known = |name: &str| self.min_isr.get(name).map(|(_, at)| *at);
+        let mut due: Vec<(Option<Instant>, String)> = metadata
+            .topics
+            .iter()
+            .map(|topic| (known(&topic.name), topic.name.to_string()))
+            .filter(|(at, _)| at.is_none_or(|at| at.elapsed() >= CONFIGS_FRESH))
+            .collect();
+        due.sort();
+        due.truncate(CONFIGS_A_LOOK);
+        let asked = due.into_iter().map(|(_, topic)| async move {
+            let resource = ConfigResource::Topic(topic.clone());
+            let configs = client.describe_configs(&resource).await.ok()?;
+            let least = configs
+                .iter()
+                .find(|config| config.name == "min.insync.replicas")?;
+            Some((topic, least.value.as_ref()?.parse().ok()?))
+        });
+        for (topic, least) in join_all(asked).await.into_iter().flatten() {
+            self.min_isr.insert(topic, (least, Instant::now()));
+        }
     }
 }
 

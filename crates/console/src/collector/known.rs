@@ -271,16 +271,27 @@ impl Known {
         }
     }
 
-    fn services(&self, now: Timestamp) -> Vec<Service> {
+    /// The services that should be there, and those that are.
+    fn service_names(&self) -> Vec<Name> {
         let platform = self.platform.value();
-        let mut names = self.options.services.clone();
+        // Brokers join and leave while it runs.
+        let supervisor = platform.and_then(|platform| platform.supervisor.as_ref());
+        let mut names = match supervisor {
+            Some(record) => record.services.keys().copied().collect(),
+            None => self.options.services.clone(),
+        };
         let running = platform.into_iter().flat_map(|platform| platform.running.keys());
         for name in running {
             if !names.contains(name) {
                 names.push(*name);
             }
         }
-        names.into_iter().map(|name| self.service(name, now)).collect()
+        names
+    }
+
+    fn services(&self, now: Timestamp) -> Vec<Service> {
+        let names = self.service_names().into_iter();
+        names.map(|name| self.service(name, now)).collect()
     }
 
     fn service(&self, name: Name, now: Timestamp) -> Service {
@@ -289,10 +300,13 @@ impl Known {
         let supervisor = platform.and_then(|platform| platform.supervisor.as_ref());
         let supervised = supervisor.and_then(|supervisor| supervisor.services.get(&name));
         let address = match name {
-            Name::Broker(id) => usize::try_from(id).ok().and_then(|id| {
+            Name::Broker(_) => {
                 let bootstrap = supervisor.map_or(&self.options.bootstrap, |record| &record.bootstrap);
-                bootstrap.get(id.checked_sub(1)?).cloned()
-            }),
+                let names = self.service_names().into_iter();
+                let mut brokers = names.filter(|name| matches!(name, Name::Broker(_)));
+                let place = brokers.position(|broker| broker == name);
+                place.and_then(|place| bootstrap.get(place).cloned())
+            }
             _ => running.and_then(|running| running.record.api.map(|api| api.to_string())),
         };
         Service {

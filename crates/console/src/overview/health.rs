@@ -119,14 +119,13 @@ fn topics(overview: &Overview) -> Vec<(Level, String)> {
     for topic in topics.unwrap_or_default() {
         let counts = [
             (topic.leaderless, "without leader"),
+            (topic.under_min_isr, "below min.insync.replicas"),
             (topic.under_replicated, "under-replicated"),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
             let (name, all) = (&topic.name, topic.partitions);
-            found.push((
-                Level::Degraded,
-                format!("topic {name}: {count} of {all} partitions {what}"),
-            ));
+            let reason = format!("topic {name}: {count} of {all} partitions {what}");
+            found.push((Level::Degraded, reason));
         }
     }
     found

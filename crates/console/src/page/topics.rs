@@ -32,6 +32,7 @@ pub(super) fn topics(view: &View) -> Markup {
                 @if cluster.topics.len() > SHOWN {
                     p.quiet { "and " (cluster.topics.len() - SHOWN) " more" }
                 }
+                (troubled(&cluster.topics))
             }
         }))
     }
@@ -54,6 +55,29 @@ fn row(view: &View, place: usize, topic: &Topic) -> Markup {
     }
 }
 
+/// Partitions in trouble that the page shows; the JSON has them all.
+const TROUBLED: usize = 12;
+
+/// Which partitions, and what is wrong with each.
+fn troubled(topics: &[Topic]) -> Markup {
+    let of = |topic: &'_ Topic| {
+        topic
+            .troubled
+            .iter()
+            .map(|p| (topic.name.clone(), p.clone()))
+            .collect::<Vec<_>>()
+    };
+    let all: Vec<_> = topics.iter().flat_map(of).collect();
+    html! {
+        @for (topic, partition) in all.iter().take(TROUBLED) {
+            p.quiet { (topic) "-" (partition.partition) ": " (partition.line()) }
+        }
+        @if all.len() > TROUBLED {
+            p.quiet { "and " (all.len() - TROUBLED) " more partitions" }
+        }
+    }
+}
+
 /// Its partitions, and whether each has all its copies.
 fn copies(topic: &Topic, at: &impl Fn(&str) -> String) -> Markup {
     let number = |pointer: &str, value: usize| figure(at(pointer), Some(value), |n| n.to_string());
@@ -61,6 +85,8 @@ fn copies(topic: &Topic, at: &impl Fn(&str) -> String) -> Markup {
         (number("partitions", topic.partitions)) " partitions, "
         @if topic.leaderless > 0 {
             b.wrong { (number("leaderless", topic.leaderless)) " without leader" }
+        } @else if topic.under_min_isr > 0 {
+            b.wrong { (number("under_min_isr", topic.under_min_isr)) " below min.insync.replicas" }
         } @else if topic.under_replicated > 0 {
             b.wrong { (number("under_replicated", topic.under_replicated)) " under-replicated" }
         } @else if topic.replication_factor > 1 {

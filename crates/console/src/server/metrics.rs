@@ -2,7 +2,7 @@
 //!
 //! Only what is fresh is given out: a series that stops tells more than a value that stands still.
 
-use crate::overview::{Overview, State};
+use crate::overview::{Cluster, Overview, State};
 use crate::prometheus::{MetricKind, Metrics};
 
 /// A metric's samples: labels and value.
@@ -99,6 +99,32 @@ fn services(text: &mut Text, overview: &Overview) {
     text.gauge("service_cpu_cores", "Processor time a second, in cores.", cores);
 }
 
+/// The sums that dashboards alert on, named after Kafka's `UnderReplicatedPartitions`,
+/// `UnderMinIsrPartitionCount`, `OfflinePartitionsCount` and `OfflineReplicaCount`.
+fn replication(text: &mut Text, cluster: &Cluster) {
+    let sum = |of: fn(&crate::Topic) -> usize| one(Some(cluster.topics.iter().map(of).sum::<usize>() as f64));
+    text.gauge(
+        "under_replicated_partitions",
+        "Partitions with fewer replicas in sync than they should have.",
+        sum(|topic| topic.under_replicated),
+    );
+    text.gauge(
+        "under_min_isr_partition_count",
+        "Partitions with fewer replicas in sync than min.insync.replicas.",
+        sum(|topic| topic.under_min_isr),
+    );
+    text.gauge(
+        "offline_partitions_count",
+        "Partitions without a leader.",
+        sum(|topic| topic.leaderless),
+    );
+    text.gauge(
+        "offline_replica_count",
+        "Replicas whose broker, or whose disk there, is down.",
+        sum(|topic| topic.offline_replicas),
+    );
+}
+
 fn cluster(text: &mut Text, overview: &Overview) {
     let Some(cluster) = overview.cluster.if_fresh() else {
         return;
@@ -109,6 +135,7 @@ fn cluster(text: &mut Text, overview: &Overview) {
         "Brokers that the cluster counts among the living.",
         one(Some(registered as f64)),
     );
+    replication(text, cluster);
     let all = |value: &dyn Fn(&crate::Topic) -> Option<f64>| {
         let sample = |topic: &'_ crate::Topic| Some((topic.name.clone(), value(topic)?));
         cluster.topics.iter().filter_map(sample).collect::<Vec<_>>()
@@ -133,6 +160,16 @@ fn cluster(text: &mut Text, overview: &Overview) {
         "topic_partitions_under_replicated",
         "Partitions with fewer replicas in sync than they should have.",
         all(&|topic| Some(topic.under_replicated as f64)),
+    );
+    gauge(
+        "topic_partitions_under_min_isr",
+        "Partitions with fewer replicas in sync than min.insync.replicas.",
+        all(&|topic| Some(topic.under_min_isr as f64)),
+    );
+    gauge(
+        "topic_replicas_offline",
+        "Replicas whose broker, or whose disk there, is down.",
+        all(&|topic| Some(topic.offline_replicas as f64)),
     );
     gauge(
         "topic_records",

@@ -9,6 +9,10 @@ use crate::command;
 use crate::failure::{Code, Failure, Outcome};
 use crate::output::{self, Align, Format};
 
+/// Partitions in trouble that are shown of a topic, and things that happened; JSON has all of them.
+const TROUBLED: usize = 10;
+const HAPPENED: usize = 8;
+
 /// How to show it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -80,6 +84,7 @@ fn show(overview: &Overview) {
     show_part("ledger", &overview.ledger, overview, |ledger, _| {
         show_ledger(ledger)
     });
+    show_happened(overview);
 }
 
 fn level(overview: &Overview) -> &'static str {
@@ -169,6 +174,35 @@ fn show_topics(cluster: &Cluster, _: &Overview) {
         ]
     };
     output::data(&output::plain(&header, cluster.topics.iter().map(row).collect()));
+    for topic in &cluster.topics {
+        for partition in topic.troubled.iter().take(TROUBLED) {
+            output::data(&format!(
+                "  {}-{}: {}",
+                topic.name,
+                partition.partition,
+                partition.line()
+            ));
+        }
+        if let Some(more) = topic
+            .troubled
+            .len()
+            .checked_sub(TROUBLED)
+            .filter(|more| *more > 0)
+        {
+            output::data(&format!("  {}: and {more} more", topic.name));
+        }
+    }
+}
+
+/// What happened lately, the latest first.
+fn show_happened(overview: &Overview) {
+    if overview.happened.is_empty() {
+        return;
+    }
+    output::data("\n lately (UTC):");
+    for happening in overview.happened.iter().take(HAPPENED) {
+        output::data(&format!("  {}  {}", figures::clock(happening.at), happening.line));
+    }
 }
 
 fn show_generator(generator: &Generator) {

@@ -202,6 +202,11 @@ impl Plan {
         self.slots.iter().map(|slot| (slot.service, slot.state.shown()))
     }
 
+    /// Whether everything is on its way down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(_) | Phase::Finished)
+    }
+
     fn slot(&mut self, service: Service) -> Option<&mut Slot> {
         self.slots.iter_mut().find(|slot| slot.service == service)
     }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "the test runner shows it where a test fails")]
 
+mod brokers;
 mod configuration;
 mod front_door;
 mod lake_files;

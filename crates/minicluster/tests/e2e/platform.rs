@@ -81,6 +81,10 @@ impl Platform {
                 .arg("--set")
                 .arg(format!("kafka.external_ports.broker_{id}={port}"));
         }
+        let fourth = self.ports[0] + 8;
+        command
+            .arg("--set")
+            .arg(format!("kafka.external_ports.broker_4={fourth}"));
         for (port, key) in (self.ports[0] + 6..).zip(["ui.kafka_ui_port", "ui.spark_master_ui_port"]) {
             command.arg("--set").arg(format!("{key}={port}"));
         }
@@ -326,13 +330,13 @@ fn is_ours(pid: u32, data: &Path) -> bool {
     command.windows(data.len()).any(|part| part == data)
 }
 
-/// Eight ports in a row that nobody else uses, below those that the system gives to outgoing connections.
-/// The listener on the ninth keeps other runs of these tests away from them, whoever runs them.
+/// Ten ports in a row that nobody else uses, below those that the system gives to outgoing connections.
+/// The listener on the eleventh keeps other runs of these tests away from them, whoever runs them.
 fn free_ports() -> ([u16; 3], TcpListener) {
     let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    for base in (12_000..32_000).step_by(9) {
-        let Ok(lock) = listen(base + 8) else { continue };
-        if (base..base + 8).all(|port| listen(port).is_ok()) {
+    for base in (12_000..32_000).step_by(11) {
+        let Ok(lock) = listen(base + 10) else { continue };
+        if (base..base + 10).all(|port| listen(port).is_ok()) {
             return ([base, base + 2, base + 4], lock);
         }
     }

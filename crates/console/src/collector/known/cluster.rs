@@ -5,7 +5,7 @@ use run::Service as Name;
 
 use super::{Known, Metered};
 use crate::collector::brokers::{BrokersSeen, TopicPartition};
-use crate::overview::{Broker, Cluster, Topic};
+use crate::overview::{Broker, Cluster, Topic, Troubled};
 
 impl Known {
     pub(super) fn cluster(&self, seen: &BrokersSeen, now: Timestamp) -> Cluster {
@@ -27,10 +27,13 @@ impl Known {
 
     /// The brokers that the cluster knows or that should be there.
     fn broker_ids(&self, seen: &BrokersSeen) -> Vec<i32> {
-        let wanted = self.options.services.iter().filter_map(|service| match service {
-            Name::Broker(id) => i32::try_from(*id).ok(),
-            _ => None,
-        });
+        let wanted = self
+            .service_names()
+            .into_iter()
+            .filter_map(|service| match service {
+                Name::Broker(id) => i32::try_from(id).ok(),
+                _ => None,
+            });
         let mut ids: Vec<i32> = seen
             .metadata
             .brokers
@@ -84,6 +87,8 @@ impl Known {
             let topics = said.as_ref().ok()?.topics.as_ref()?;
             Some(topics.get(&name).copied().unwrap_or_default())
         });
+        let factors = topic.partitions.iter().map(|p| p.replicas.len());
+        let factor = factors.max().unwrap_or_default();
         let count = |wrong: &dyn Fn(&client::PartitionMetadata) -> bool| {
             topic
                 .partitions
@@ -91,17 +96,22 @@ impl Known {
                 .filter(|partition| wrong(partition))
                 .count()
         };
+        // Of a topic with fewer copies than that the brokers ask for as many as it has.
+        let least = seen.min_isr.get(&name).copied().unwrap_or(1).min(factor);
         Topic {
             id: topic.id.to_string(),
             partitions: topic.partitions.len(),
-            replication_factor: topic
-                .partitions
-                .iter()
-                .map(|p| p.replicas.len())
-                .max()
-                .unwrap_or_default(),
+            replication_factor: factor,
             leaderless: count(&|partition| partition.leader.is_none()),
             under_replicated: count(&|partition| partition.isr.len() < partition.replicas.len()),
+            under_min_isr: count(&|partition| partition.isr.len() < least),
+            offline_replicas: topic.partitions.iter().map(|p| p.offline.len()).sum(),
+            troubled: topic
+                .partitions
+                .iter()
+                .filter(|p| p.leader.is_none() || p.isr.len() < p.replicas.len() || p.isr.len() < least)
+                .map(troubled)
+                .collect(),
             records: records.sum(),
             partial: keys.iter().any(|key| !seen.offsets.contains_key(key)),
             bytes: bytes.sum(),
@@ -116,5 +126,16 @@ impl Known {
                 .collect(),
             name,
         }
+    }
+}
+
+fn troubled(partition: &client::PartitionMetadata) -> Troubled {
+    let ids = |ids: &[record::BrokerId]| ids.iter().map(|id| id.0).collect();
+    Troubled {
+        partition: partition.index.0,
+        leader: partition.leader.map(|leader| leader.0),
+        replicas: ids(&partition.replicas),
+        in_sync: ids(&partition.isr),
+        offline: ids(&partition.offline),
     }
 }

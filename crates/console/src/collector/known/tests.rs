@@ -81,6 +81,7 @@ fn platform(processes: &[(Name, Running)], states: &[(Name, ServiceState)]) -> L
 /// Topic `iot` with two partitions, led by brokers 1 and 2, that hold so many records each.
 fn brokers(ends: [Option<i64>; 2]) -> Look {
     let partition = |index: i32| PartitionMetadata {
+        offline: Vec::new(),
         index: PartitionIndex(index),
         leader: Some(BrokerId(index + 1)),
         leader_epoch: LeaderEpoch(0),

@@ -20,10 +20,10 @@ pub(super) async fn run(settings: &Settings, _: &Options) -> Outcome {
     rebalance(&client).await
 }
 
-/// Moves as few replicas as make all brokers hold equally many.
+/// Moves as few replicas as make all brokers hold equally many, and lead equally many.
 pub(super) async fn rebalance(client: &Client) -> Outcome {
     if move_all(client, "rebalancing", Layout::spread).await? == 0 {
-        output::progress("all brokers that are alive hold equally many partitions already");
+        output::progress("all brokers that are alive hold and lead equally many partitions already");
     }
     Ok(())
 }

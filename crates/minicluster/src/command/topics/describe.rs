@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use client::{Client, ConfigEntry, ConfigResource, ConfigSource};
+use client::{Client, ConfigEntry, ConfigResource, ConfigSource, Reassignment};
 use config::Settings;
 use serde_json::{Value, json};
 
-use super::view::{self, Topic};
+use super::view::{self, Partition, Topic};
 use crate::failure::Outcome;
 use crate::output::{self, Align, Format};
 use crate::topics;
@@ -32,17 +32,31 @@ pub(crate) struct Options {
 /// Bytes on disk by (broker, partition).
 type Sizes = BTreeMap<(i32, i32), u64>;
 
+/// What is known of one topic.
+struct Described {
+    topic: Topic,
+    configs: Vec<ConfigEntry>,
+    sizes: Sizes,
+    /// Its partitions that move.
+    moving: Vec<Reassignment>,
+}
+
 pub(super) async fn run(settings: &Settings, options: &Options) -> Outcome {
     let client = topics::connect(settings).await?;
     let metadata = super::find(&client, &options.topic).await?;
     let topic = view::read(&client, &metadata).await?;
-    let configs = client
-        .describe_configs(&ConfigResource::Topic(topic.name.clone()))
-        .await?;
-    let sizes = sizes(&client, &topic).await;
+    let described = Described {
+        configs: client
+            .describe_configs(&ConfigResource::Topic(topic.name.clone()))
+            .await?,
+        sizes: sizes(&client, &topic).await,
+        // Older clusters can't say, and nothing moves there then.
+        moving: client.reassignments().await.unwrap_or_default(),
+        topic,
+    };
     match options.output {
-        Format::Json => output::json(&to_json(&topic, &configs, &sizes)),
-        Format::Table => show(&topic, &configs, &sizes, options.all),
+        Format::Json => output::json(&described.to_json()),
+        Format::Table => described.show(options.all),
     }
     Ok(())
 }
@@ -67,11 +81,6 @@ async fn sizes(client: &Client, topic: &Topic) -> Sizes {
     sizes
 }
 
-fn size_of(sizes: &Sizes, partition: i32) -> Option<u64> {
-    let of_partition = sizes.iter().filter(|((_, other), _)| *other == partition);
-    of_partition.map(|(_, bytes)| *bytes).reduce(|a, b| a + b)
-}
-
 fn source(source: ConfigSource) -> String {
     match source {
         ConfigSource::Topic => "topic".to_owned(),
@@ -81,44 +90,120 @@ fn source(source: ConfigSource) -> String {
     }
 }
 
-fn show(topic: &Topic, configs: &[ConfigEntry], sizes: &Sizes, all: bool) {
-    let list = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let unknown = || "?".to_owned();
-    let rows = topic.partitions.iter().map(|partition| {
+fn list(ids: &[i32]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+impl Described {
+    fn show(&self, all: bool) {
+        let topic = &self.topic;
+        let header = [
+            ("PARTITION", Align::Right),
+            ("LEADER", Align::Right),
+            ("EPOCH", Align::Right),
+            ("REPLICAS", Align::Left),
+            ("IN SYNC", Align::Left),
+            ("FIRST OFFSET", Align::Right),
+            ("HIGH WATERMARK", Align::Right),
+            ("SIZE BY BROKER", Align::Left),
+            ("", Align::Left),
+        ];
+        let rows = topic.partitions.iter().map(|partition| self.row(partition));
+        let total: u64 = self.sizes.values().sum();
+        output::data(&format!(
+            "{} ({}): {} records, {} on disk\n",
+            topic.name,
+            topic.id,
+            topic.records(),
+            output::bytes(total)
+        ));
+        output::data(&output::plain(&header, rows.collect()));
+        show_configs(&self.configs, all);
+    }
+
+    fn row(&self, partition: &Partition) -> Vec<String> {
+        let unknown = || "?".to_owned();
         let (first, next) = partition.offsets.map_or((unknown(), unknown()), |(first, next)| {
             (first.to_string(), next.to_string())
+        });
+        let sizes = self.sizes_of(partition).into_iter().map(|(broker, bytes)| {
+            let bytes = bytes.map_or_else(unknown, output::bytes);
+            format!("{broker}: {bytes}")
         });
         vec![
             partition.index.to_string(),
             partition
                 .leader
                 .map_or("none".to_owned(), |leader| leader.to_string()),
+            partition.leader_epoch.to_string(),
             list(&partition.replicas),
             list(&partition.in_sync),
             first,
             next,
-            size_of(sizes, partition.index).map_or_else(unknown, output::bytes),
+            sizes.collect::<Vec<_>>().join(", "),
+            self.remark(partition),
         ]
-    });
-    let header = [
-        ("PARTITION", Align::Right),
-        ("LEADER", Align::Right),
-        ("REPLICAS", Align::Left),
-        ("IN SYNC", Align::Left),
-        ("FIRST OFFSET", Align::Right),
-        ("NEXT OFFSET", Align::Right),
-        ("SIZE", Align::Right),
-    ];
-    let total: u64 = sizes.values().sum();
-    output::data(&format!(
-        "{} ({}): {} records, {} on disk\n",
-        topic.name,
-        topic.id,
-        topic.records(),
-        output::bytes(total)
-    ));
-    output::data(&output::plain(&header, rows.collect()));
-    show_configs(configs, all);
+    }
+
+    /// What is on its way, and what is down.
+    fn remark(&self, partition: &Partition) -> String {
+        let mut remarks = Vec::new();
+        if let Some(moving) = self.moving_of(partition) {
+            let ids = |ids: &[record::BrokerId]| list(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
+            if !moving.adding.is_empty() {
+                remarks.push(format!("moves to {}", ids(&moving.adding)));
+            }
+            if !moving.removing.is_empty() {
+                remarks.push(format!("leaves {}", ids(&moving.removing)));
+            }
+        }
+        if !partition.offline.is_empty() {
+            remarks.push(format!("offline {}", list(&partition.offline)));
+        }
+        remarks.join("; ")
+    }
+
+    fn moving_of(&self, partition: &Partition) -> Option<&Reassignment> {
+        let mut moving = self.moving.iter();
+        moving.find(|moving| moving.topic == self.topic.name && moving.partition.0 == partition.index)
+    }
+
+    /// By broker; none where one doesn't answer.
+    fn sizes_of(&self, partition: &Partition) -> Vec<(i32, Option<u64>)> {
+        let replicas = partition.replicas.iter();
+        let size = |broker: &i32| self.sizes.get(&(*broker, partition.index)).copied();
+        replicas.map(|broker| (*broker, size(broker))).collect()
+    }
+
+    fn to_json(&self) -> Value {
+        let partitions = self.topic.partitions.iter().map(|partition| {
+            let sizes = self.sizes_of(partition);
+            let mut view = partition.to_json();
+            view["bytes"] = json!(sizes.iter().filter_map(|(_, bytes)| *bytes).reduce(|a, b| a + b));
+            let by_broker = sizes.iter().map(|(id, bytes)| (id.to_string(), json!(bytes)));
+            view["bytes_by_broker"] = Value::Object(by_broker.collect());
+            let ids = |ids: &[record::BrokerId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
+            view["moving"] = json!(self.moving_of(partition).map(|moving| {
+                json!({ "adding": ids(&moving.adding), "removing": ids(&moving.removing) })
+            }));
+            view
+        });
+        let config = |config: &ConfigEntry| {
+            json!({
+                "name": config.name,
+                "value": config.value,
+                "source": source(config.source),
+                "read_only": config.read_only,
+            })
+        };
+        json!({
+            "topic": self.topic.name,
+            "id": self.topic.id,
+            "partitions": partitions.collect::<Vec<_>>(),
+            "bytes": self.sizes.values().sum::<u64>(),
+            "configs": self.configs.iter().map(config).collect::<Vec<_>>(),
+        })
+    }
 }
 
 fn show_configs(configs: &[ConfigEntry], all: bool) {
@@ -145,27 +230,4 @@ fn show_configs(configs: &[ConfigEntry], all: bool) {
             "{defaults} configs have their default: `--all` shows them"
         ));
     }
-}
-
-fn to_json(topic: &Topic, configs: &[ConfigEntry], sizes: &Sizes) -> Value {
-    let partitions = topic.partitions.iter().map(|partition| {
-        let mut view = partition.to_json();
-        view["bytes"] = json!(size_of(sizes, partition.index));
-        view
-    });
-    let config = |config: &ConfigEntry| {
-        json!({
-            "name": config.name,
-            "value": config.value,
-            "source": source(config.source),
-            "read_only": config.read_only,
-        })
-    };
-    json!({
-        "topic": topic.name,
-        "id": topic.id,
-        "partitions": partitions.collect::<Vec<_>>(),
-        "bytes": sizes.values().sum::<u64>(),
-        "configs": configs.iter().map(config).collect::<Vec<_>>(),
-    })
 }

@@ -10,9 +10,13 @@ use crate::failure::Outcome;
 pub(crate) struct Partition {
     pub(crate) index: i32,
     pub(crate) leader: Option<i32>,
+    /// Counts the leaders that it has had.
+    pub(super) leader_epoch: i32,
     pub(super) replicas: Vec<i32>,
     pub(super) in_sync: Vec<i32>,
-    /// First and next offset; unknown while there is no leader.
+    /// Replicas whose broker, or whose disk there, is down.
+    pub(super) offline: Vec<i32>,
+    /// The first offset and the high watermark; unknown while there is no leader.
     pub(crate) offsets: Option<(i64, i64)>,
 }
 
@@ -57,6 +61,8 @@ pub(super) async fn read(client: &Client, topic: &TopicMetadata) -> Outcome<Topi
         .map(|partition| Partition {
             index: partition.index.0,
             leader: partition.leader.map(|leader| leader.0),
+            leader_epoch: partition.leader_epoch.0,
+            offline: partition.offline.iter().map(|id| id.0).collect(),
             replicas: partition.replicas.iter().map(|id| id.0).collect(),
             in_sync: partition.isr.iter().map(|id| id.0).collect(),
             offsets: offset_of(partition.index),
@@ -75,8 +81,10 @@ impl Partition {
         json!({
             "partition": self.index,
             "leader": self.leader,
+            "leader_epoch": self.leader_epoch,
             "replicas": self.replicas,
             "in_sync": self.in_sync,
+            "offline": self.offline,
             "first_offset": self.offsets.map(|(first, _)| first),
             "next_offset": self.offsets.map(|(_, next)| next),
         })
