@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kafka_protocol::messages::{
-    BrokerId as WireBrokerId, DescribeClusterRequest, DescribeQuorumRequest, UnregisterBrokerRequest,
-    describe_quorum_request, describe_quorum_response::ReplicaState,
+    BrokerId as WireBrokerId, DescribeClusterRequest, DescribeQuorumRequest, MetadataRequest,
+    UnregisterBrokerRequest, describe_quorum_request, describe_quorum_response::ReplicaState,
 };
 use record::BrokerId;
 
@@ -13,6 +13,7 @@ use crate::{
     client::{Client, topic_name},
     connection::Connection,
     error::{ClientError, ErrorCode, ServerError},
+    metadata::ClusterMetadata,
 };
 
 /// The topic that the metadata log is told as.
@@ -54,6 +55,22 @@ impl Change for Unregistration {
 }
 
 impl Client {
+    /// All topics as the controller sees them: another broker may be a moment behind what it has decided.
+    ///
+    /// # Errors
+    /// Where no controller is found or it refuses.
+    pub async fn controller_metadata(&self) -> Result<ClusterMetadata, ClientError> {
+        let connection = self.controller_connection().await?;
+        let request = MetadataRequest::default()
+            .with_topics(None)
+            .with_allow_auto_topic_creation(false);
+        let response = connection.call(&request, self.options().request_timeout).await?;
+        ClusterMetadata::from_response(&response).map_err(|error| ClientError::Refused {
+            what: "metadata".to_owned(),
+            error,
+        })
+    }
+
     /// All brokers that are registered, also those that are down (DescribeCluster).
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use client::{Client, ClientError, NewReplicas};
+use client::{Client, ClientError, ClusterMetadata, NewReplicas, Reassignment};
 use record::{BrokerId, PartitionIndex};
 
 /// Where everything lies.
@@ -52,9 +52,21 @@ struct Load {
 }
 
 impl Layout {
+    /// As the controller sees it. What moves is asked for before and after: replicas of a partition that has begun or
+    /// ended to move in between would be taken for the wanted ones.
     pub(super) async fn read(client: &Client) -> Result<Self, ClientError> {
-        let metadata = client.metadata(None).await?;
-        let moves = client.reassignments().await?;
+        let mut before = client.reassignments().await?;
+        loop {
+            let metadata = client.controller_metadata().await?;
+            let after = client.reassignments().await?;
+            if before == after {
+                return Ok(Self::of(&metadata, &after));
+            }
+            before = after;
+        }
+    }
+
+    pub(super) fn of(metadata: &ClusterMetadata, moves: &[Reassignment]) -> Self {
         let mut layout = Self {
             alive: metadata.brokers.keys().copied().collect(),
             partitions: Vec::new(),
@@ -64,7 +76,7 @@ impl Layout {
                 let moving = moves
                     .iter()
                     .find(|moving| moving.topic == *topic.name && moving.partition == partition.index);
-                let stays = |moving: &client::Reassignment| {
+                let stays = |moving: &Reassignment| {
                     let replicas = partition.replicas.iter().copied();
                     replicas.filter(|id| !moving.removing.contains(id)).collect()
                 };
@@ -78,7 +90,7 @@ impl Layout {
                 });
             }
         }
-        Ok(layout)
+        layout
     }
 
     /// Partitions of which this is true.

@@ -67,8 +67,11 @@ pub(super) async fn run(settings: &Settings, options: &Options) -> Outcome {
 
 async fn look(settings: &Settings) -> Outcome<Vec<Broker>> {
     let client = topics::connect(settings).await?;
-    let layout = Layout::read(&client).await?;
     // Without a controller the rest is still worth showing.
+    let layout = match Layout::read(&client).await {
+        Ok(layout) => layout,
+        Err(_) => Layout::of(&client.metadata(None).await?, &[]),
+    };
     let registered = client.describe_brokers().await.unwrap_or_default();
     let quorum = client.describe_quorum().await.ok();
     let record = RunFolder::new(&settings.folders).running_supervisor()?;
