@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use config::{Loaded, Settings};
-use run::{Membership, MembershipFile, Process, ProcessHandle, RunFolder};
+use run::{Lock, Membership, MembershipFile, Process, ProcessHandle, RunError, RunFolder};
 
 use crate::cli::Shared;
 use crate::command::config as configuration;
@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a taken port may take to become free.
 const PORT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the lock of a supervisor that is gone may take to become free.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often other free ports are tried, where somebody took one in between.
 const PORT_TRIES: u32 = 5;
@@ -164,7 +167,7 @@ async fn supervise(shared: &Shared, options: &Options, parent: Option<&Process>)
     loaded.create_folders().map_err(configuration::failure)?;
     let run = RunFolder::new(&loaded.settings.folders);
     run.create()?;
-    let _lock = run.lock().map_err(|error| already_running(&run, error))?;
+    let _lock = lock(&run).await.map_err(|error| already_running(&run, error))?;
     let mut loaded = Some(loaded);
     for attempt in 1.. {
         let loaded = loaded.take().map_or_else(|| load(shared, options), Ok)?;
@@ -271,6 +274,22 @@ fn of_cluster(settings: &Settings, cluster_id: &str) -> Outcome<Membership> {
         ));
     }
     Ok(membership)
+}
+
+/// Takes the lock of the data folder. One that was killed a moment ago may still hold it while the system clears it away.
+async fn lock(run: &RunFolder) -> Result<Lock, RunError> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match run.lock() {
+            Err(error) if error.is_conflict() && Instant::now() < deadline => {
+                if run.running_supervisor()?.is_some() {
+                    return Err(error);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            locked => return locked,
+        }
+    }
 }
 
 /// Names the addresses of the platform that runs already.
