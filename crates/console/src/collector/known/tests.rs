@@ -87,7 +87,6 @@ fn brokers(ends: [Option<i64>; 2]) -> Look {
         leader_epoch: LeaderEpoch(0),
         replicas: vec![BrokerId(index + 1)],
         isr: vec![BrokerId(index + 1)],
-        offline: Vec::new(),
         error: None,
     };
     let broker = |id: i32| client::Broker {
