@@ -61,7 +61,8 @@ impl Membership {
     pub fn limits(&self) -> Option<&'static str> {
         match (self.brokers.len(), self.voters.len()) {
             (1, _) => Some("one broker: no copy elsewhere, and nobody takes over while it is down"),
-            (_, 1) => {
+            // With a third one all three vote.
+            (2, 1) => {
                 Some("broker 1 alone decides: while it is down no other leader is elected and no topic made")
             }
             _ => None,
