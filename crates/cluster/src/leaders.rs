@@ -113,12 +113,13 @@ fn lead_again(metadata: &Metadata, broker: BrokerId) -> Vec<MetadataRecord> {
     })
 }
 
-/// Ends a reassignment once all of its targets are in sync: they are the replicas then, in one step.
+/// Ends a reassignment once all of its targets are in sync for sure: they are the replicas then, in one step.
 pub(crate) fn finish_reassignment(mut state: State, alive: impl Fn(BrokerId) -> bool) -> State {
     let Some(Reassignment { to, .. }) = &state.reassignment else {
         return state;
     };
-    if !to.iter().all(|id| state.isr.contains(id)) {
+    // In sync, and above suspicion: whoever goes may be the last who has everything.
+    if !to.iter().all(|id| state.may_lead(*id)) {
         return state;
     }
     let to = to.clone();

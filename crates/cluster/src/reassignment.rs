@@ -95,7 +95,10 @@ fn reassign_one(new: &NewReplicas, view: &View<'_>) -> Result<Option<MetadataRec
         None => give_up(known)?,
     };
     let alive = |id| metadata.brokers.get(&id).is_some_and(|b| !b.fenced);
-    if state.isr.is_empty() {
+    let before = State::of(known);
+    let could_lead = before.isr.iter().any(|id| before.may_lead(*id));
+    let can_lead = state.isr.iter().any(|id| state.may_lead(*id));
+    if state.isr.is_empty() || could_lead && !can_lead {
         return refuse(
             ErrorCode::InvalidReplicaAssignment,
             "none of the brokers that would hold the partition is in sync; wait until one is",
