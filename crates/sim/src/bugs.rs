@@ -5,7 +5,7 @@ use cluster::Bug;
 use crate::run;
 
 /// The mistakes by their names, and within how many seeds each is found. CI tries those with [`FEW`].
-pub(crate) const BUGS: [(&str, Bug, u64); 19] = [
+pub(crate) const BUGS: [(&str, Bug, u64); 20] = [
     ("apply-uncommitted", Bug::ApplyUncommitted, 5),
     ("reuse-producer-ids", Bug::ReuseProducerIds, 5),
     ("answer-before-commit", Bug::AnswerBeforeCommit, 20),
@@ -23,6 +23,7 @@ pub(crate) const BUGS: [(&str, Bug, u64); 19] = [
     ("answer-when-deposed", Bug::AnswerWhenDeposed, 20),
     ("forget-producers", Bug::ForgetProducers, 10),
     ("read-uncommitted", Bug::ReadUncommitted, 5),
+    ("trust-unclean", Bug::TrustUnclean, 100),
     ("forget-in-snapshot", Bug::ForgetInSnapshot, 5),
     ("forget-voters", Bug::ForgetVoters, 20),
 ];

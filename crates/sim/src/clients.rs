@@ -35,7 +35,7 @@ struct Waiting {
 }
 
 /// A request on its way to a broker.
-pub(crate) struct Sent {
+pub(crate) struct Travelling {
     request: RequestId,
     version: i16,
     body: Request,
@@ -88,7 +88,7 @@ impl World {
         self.schedule.after(PATIENCE, Happening::Impatient(request));
         let delay = self.random.between(0, self.weather.network.delay);
         let broker = self.broker(at);
-        let sent = Sent {
+        let sent = Travelling {
             request,
             version,
             body,

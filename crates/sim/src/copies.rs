@@ -80,7 +80,9 @@ impl World {
         if !self.promises.of(key).is_recovering() && !self.promises.is_damaged(key, id) {
             // Taken away and given back at once: the copy begins anew.
             let is_another = !is_calm && now.high_watermark == Offset(0);
-            if let Some(before) = before.filter(|_| !is_another) {
+            // Files that can't be used are of no watermark, until they are opened again.
+            let is_there = now.online && !is_another;
+            if let Some(before) = before.filter(|_| is_there) {
                 self.is_ahead(id, &before, now)?;
             }
             let seen = before.filter(|before| before.online);
@@ -168,7 +170,7 @@ impl World {
                 let (end, high) = (theirs.end, leader.high_watermark);
                 return Err(format!(
                     "broker {id} calls everything below {high} of {} committed, broker {member} is in sync and \
-                     ends at {end}",
+                     ends at {end}: {committed:?}",
                     self.name_of(key)
                 ));
             }
@@ -219,9 +221,17 @@ impl World {
             for (place, partition) in (0..).zip(&topic.partitions) {
                 let key = (topic.id, record::PartitionIndex(place));
                 let is_whole = partition.isr.len() == partition.replicas.len();
+                let is_whole = is_whole && partition.unclean.is_empty() && partition.offline.is_empty();
                 if partition.leader.is_none() || !is_whole || partition.reassignment.is_some() {
                     return Err(format!(
                         "{}: {partition:?} {REST} ms after everything was healed",
+                        self.name_of(key)
+                    ));
+                }
+                let disks_fail = self.weather.disks_fail();
+                if partition.unclean_recovery.is_some() && self.promises.of(key).losses == 0 && !disks_fail {
+                    return Err(format!(
+                        "{} had an unclean recovery, and somebody in sync had everything: {partition:?}",
                         self.name_of(key)
                     ));
                 }

@@ -144,6 +144,17 @@ impl Oracle {
         Ok(())
     }
 
+    /// Whether another broker has led a partition since.
+    pub(crate) fn another_led(
+        &self,
+        (topic, partition): (TopicId, PartitionIndex),
+        since: LeaderEpoch,
+        than: BrokerId,
+    ) -> bool {
+        let later = (topic, partition, LeaderEpoch(since.0 + 1))..=(topic, partition, LeaderEpoch(i32::MAX));
+        self.led.range(later).any(|(_, (leader, _))| *leader != than)
+    }
+
     /// A process leads a partition. Whether that is new.
     pub(crate) fn leads_partition(
         &mut self,

@@ -51,6 +51,7 @@ impl World {
         };
         let mut random = Random::new(self.random.number() as u64);
         let disk = self.brokers[&id].disk.clone();
+        self.broker(id).closed = false;
         self.tell(format!("{id} starts ({start})"));
         // It may die while it looks at what it has.
         if self.random.chance(4 * self.weather.crash_within) {
@@ -115,6 +116,7 @@ impl World {
             Err(e) => format!("{id} could not stop cleanly: {e}"),
         });
         self.clean_stops += u64::from(clean.is_ok());
+        self.broker(id).closed = clean.is_ok();
         self.hang_up(id);
         self.disconnect_all(id);
         self.come_back(id);
@@ -125,8 +127,11 @@ impl World {
     pub(crate) fn lose_power(&mut self, of: &[BrokerId]) {
         self.tell(format!("the power fails for {of:?}"));
         self.power_losses += 1;
-        for id in of {
-            self.damage(*id);
+        for id in of.iter().copied() {
+            // What was closed was synced.
+            if !self.brokers[&id].closed {
+                self.damage(id, true);
+            }
         }
         for id in of.iter().copied() {
             self.stop(id);
@@ -146,7 +151,7 @@ impl World {
     /// none.
     pub(crate) fn wipe(&mut self, id: BrokerId) -> Result<(), String> {
         self.tell(format!("the disk of {id} is wiped"));
-        self.damage(id);
+        self.damage(id, id.0 > self.weather.voters);
         self.stop(id);
         let disk = match id.0 <= MOST_VOTERS {
             true => self.brokers[&id].disk.after_kill(),
@@ -160,8 +165,8 @@ impl World {
     }
 
     /// A broker's disk has lost something.
-    fn damage(&mut self, id: BrokerId) {
-        let lost = self.promises.damage(id);
+    fn damage(&mut self, id: BrokerId, noticed: bool) {
+        let lost = self.promises.damage(id, noticed);
         self.forget(&lost);
     }
 

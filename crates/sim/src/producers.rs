@@ -85,7 +85,9 @@ pub(crate) struct Sent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) base: i64,
-    /// Under which epoch the broker that took it led the partition then, if it did.
+    /// Who took it.
+    pub(crate) by: BrokerId,
+    /// Under which epoch that one led the partition then, if it did.
     pub(crate) epoch: Option<LeaderEpoch>,
 }
 
@@ -272,7 +274,8 @@ impl World {
             "{name}: batch {} is acknowledged at {base} by {at}",
             attempt.batch
         ));
-        self.clients.producers[attempt.producer].batches[attempt.batch].told = Some(Told { base, epoch });
+        self.clients.producers[attempt.producer].batches[attempt.batch].told =
+            Some(Told { base, by: at, epoch });
         self.go_on(attempt);
         Ok(())
     }
@@ -294,6 +297,7 @@ impl World {
         if let Some(view) = view.filter(|_| taken) {
             batch.told = Some(Told {
                 base: view.end.0 - batch.records as i64,
+                by: at,
                 epoch: view.leads,
             });
         }

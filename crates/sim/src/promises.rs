@@ -28,8 +28,7 @@ pub(crate) struct Promised {
     committed: BTreeMap<i64, Committed>,
     /// Records below may be gone, as clients wanted.
     pub(crate) deleted_up_to: i64,
-    /// Damaged copies, and the registration of their brokers at that time.
-    damaged: BTreeMap<BrokerId, BrokerEpoch>,
+    damaged: BTreeMap<BrokerId, Damage>,
     /// How often everything was void.
     pub(crate) losses: u64,
     /// Everything is void since this leader epoch, and not all replicas are in sync again.
@@ -43,6 +42,15 @@ pub(crate) struct News {
     pub(crate) lost: Vec<Key>,
     /// It was, and what these partitions have now stays.
     pub(crate) recovered: Vec<Key>,
+}
+
+/// A damaged copy.
+#[derive(Debug, Clone, Copy)]
+struct Damage {
+    /// The registration of its broker at that time.
+    epoch: BrokerEpoch,
+    /// The next registration tells of it, or the metadata has shown it since.
+    noticed: bool,
 }
 
 /// A batch that was committed.
@@ -62,12 +70,13 @@ impl Promises {
         &self.metadata
     }
 
-    /// A broker's disk has lost something. Gives the partitions of which everything is void by that.
-    pub(crate) fn damage(&mut self, id: BrokerId) -> Vec<Key> {
+    /// A broker's disk has lost something. Gives the partitions of which everything is void by that. `noticed`: its
+    /// next process knows from the start.
+    pub(crate) fn damage(&mut self, id: BrokerId, noticed: bool) -> Vec<Key> {
         let registered = self.metadata.brokers.get(&id);
         let epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
         for key in keys(&self.metadata) {
-            self.of(key).damaged.insert(id, epoch);
+            self.of(key).damaged.insert(id, Damage { epoch, noticed });
         }
         self.lost()
     }
@@ -86,6 +95,11 @@ impl Promises {
             recovered: whole.collect(),
             lost: self.lost(),
         }
+    }
+
+    /// Whether everything of a partition is void, and not all of its replicas are in sync again.
+    pub(crate) fn is_recovering(&self, key: Key) -> bool {
+        self.partitions.get(&key).is_some_and(Promised::is_recovering)
     }
 
     /// Whether a broker's copy is damaged.
@@ -119,18 +133,20 @@ impl Promised {
     fn follow(&mut self, partition: &Partition, metadata: &Metadata) -> bool {
         let brokers = &metadata.brokers;
         let is_new = |id: &BrokerId, epoch: BrokerEpoch| brokers.get(id).is_some_and(|b| b.epoch > epoch);
-        let is_whole = partition.leader.is_some() && partition.isr.len() == partition.replicas.len();
-        let recovers = is_whole
-            && self
-                .recovering
-                .is_some_and(|epoch| partition.leader_epoch > epoch);
+        self.damaged.retain(|id, damage| {
+            let is_known = partition.unclean.contains(id);
+            damage.noticed |= is_new(id, damage.epoch) && (is_known || !partition.isr.contains(id));
+            is_known || !is_new(id, damage.epoch) || !damage.noticed
+        });
+        let is_whole = partition.isr.len() == partition.replicas.len() && partition.unclean.is_empty();
+        let is_later = self
+            .recovering
+            .is_some_and(|epoch| partition.leader_epoch > epoch);
+        let recovers = is_whole && is_later && partition.leader.is_some();
         if recovers {
             self.recovering = None;
             self.committed.clear();
-            self.damaged.retain(|id, epoch| !is_new(id, *epoch));
         }
-        self.damaged
-            .retain(|id, epoch| partition.isr.contains(id) || !is_new(id, *epoch));
         recovers
     }
 

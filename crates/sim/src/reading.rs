@@ -24,7 +24,8 @@ struct Partition<'a> {
     deleted_up_to: i64,
     /// Everything was void at some time.
     lost: bool,
-    epoch: LeaderEpoch,
+    /// Whether another broker has led since an epoch of one.
+    another_led: &'a dyn Fn(LeaderEpoch, BrokerId) -> bool,
 }
 
 impl World {
@@ -57,14 +58,13 @@ impl World {
 
     /// What producers were told holds.
     fn compare(&mut self, key: Key, records: &Records) -> Result<(), String> {
-        let metadata = self.best_metadata().and_then(|m| m.partition(key.0, key.1));
-        let epoch = metadata.map_or(LeaderEpoch(-1), |partition| partition.leader_epoch);
+        let oracle = &self.oracle;
         let promised = self.promises.of(key);
         let partition = Partition {
             records,
             deleted_up_to: promised.deleted_up_to,
             lost: promised.losses > 0,
-            epoch,
+            another_led: &|since, than| oracle.another_led(key, since, than),
         };
         let theirs = |producer: &&Producer| producer.key == key;
         for producer in self.clients.producers.iter().filter(theirs) {
@@ -233,10 +233,10 @@ impl Producer {
                 continue;
             }
             let is_there = there.contains(&(told.base, number));
-            if !is_there && epoch >= partition.epoch {
+            if !is_there && !(partition.another_led)(epoch, told.by) {
                 return Err(format!(
-                    "batch {number} was taken at {} in epoch {epoch}, which is still led, and is gone",
-                    told.base
+                    "batch {number} was taken at {} by {} in epoch {epoch}, nobody else has led since, and it is gone",
+                    told.base, told.by
                 ));
             }
             match lost.get(&epoch) {

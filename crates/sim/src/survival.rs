@@ -85,11 +85,15 @@ impl World {
                 };
                 let lacks = |id: BrokerId| id == lack.broker && lack.files.is_none_or(|files| files == key);
                 let is_there = |id: &BrokerId| !lacks(*id) && !self.promises.is_damaged(key, *id);
-                if !known.isr.iter().any(is_there) {
+                if self.promises.is_recovering(key) || !known.isr.iter().any(is_there) {
                     continue;
                 }
                 let name = self.name_of(key);
-                if partition.leader.is_none_or(lacks) {
+                // Where the files break only when they are written, their broker may be trusted with them again.
+                if partition
+                    .leader
+                    .is_none_or(|leader| lacks(leader) && lack.files.is_none())
+                {
                     return Err(format!(
                         "{name} is led by {:?} {REST} ms after all but {} were healed; {:?} were in sync then, now {:?}",
                         partition.leader, lack.broker, known.isr, partition.isr

@@ -7,7 +7,7 @@ use cluster::{Bug, Millis, TICK};
 use disk::SimDisk;
 use record::{BrokerId, Timestamp};
 
-use crate::clients::{Clients, Sent};
+use crate::clients::{Clients, Travelling};
 use crate::connections::Network;
 use crate::copies::Watched;
 use crate::oracle::Oracle;
@@ -55,6 +55,8 @@ pub(crate) struct Broker {
     pub(crate) start: u64,
     pub(crate) paused_until: Millis,
     pub(crate) disk: SimDisk,
+    /// The last process has closed its folder.
+    pub(crate) closed: bool,
     /// Counts the times that its machine was switched on.
     pub(crate) boot: u64,
     /// The disk is full, or was and the executor hasn't noticed that it isn't: what it wants to write
@@ -62,7 +64,7 @@ pub(crate) struct Broker {
     pub(crate) full: bool,
     pub(crate) room: bool,
     /// Clients' requests on their way.
-    pub(crate) inbox: VecDeque<Sent>,
+    pub(crate) inbox: VecDeque<Travelling>,
     pub(crate) watched: Watched,
 }
 
@@ -113,6 +115,7 @@ impl World {
             start: 0,
             paused_until: Millis(0),
             disk: SimDisk::new(),
+            closed: false,
             boot: 1,
             full: false,
             room: true,
