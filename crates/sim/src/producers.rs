@@ -241,7 +241,7 @@ impl World {
         let answer = answer.ok_or("a Produce was answered by nothing")?;
         match answer.error_code {
             0 => self.acknowledged(at, attempt, answer.base_offset),
-            error => self.refused(attempt, error),
+            error => self.refused(at, attempt, error),
         }
     }
 
@@ -318,7 +318,7 @@ impl World {
             .after(pause.min(LAST_PRODUCE / 2), Happening::Produce(attempt.producer));
     }
 
-    fn refused(&mut self, attempt: Attempt, error: i16) -> Result<(), String> {
+    fn refused(&mut self, at: BrokerId, attempt: Attempt, error: i16) -> Result<(), String> {
         let producer = &mut self.clients.producers[attempt.producer];
         let name = producer.name.clone();
         // What comes late may be of an earlier identity, or long forgotten.
@@ -328,8 +328,14 @@ impl World {
         let lost = self.promises.of(producer.key).losses > producer.losses;
         if SEQUENCE_LOST.contains(&error) && lost {
             producer.identity = None;
-        } else if !TRY_AGAIN.contains(&error) {
-            return Err(format!("a Produce to {name} was answered by error {error}"));
+        } else if !TRY_AGAIN.contains(&error) && !SEQUENCE_LOST.contains(&error) {
+            // A leader that was deposed and doesn't know yet misses what others took since. One that has really
+            // forgotten it says so for ever, and the batch is under way in the end.
+            return Err(format!(
+                "{name}: batch {} of {} was answered by error {error} of broker {at}",
+                attempt.batch,
+                producer.batches.len()
+            ));
         }
         self.tell(format!("{name} gets error {error}"));
         self.not_acknowledged(attempt);

@@ -95,8 +95,8 @@ impl World {
                     .is_none_or(|leader| lacks(leader) && lack.files.is_none())
                 {
                     return Err(format!(
-                        "{name} is led by {:?} {REST} ms after all but {} were healed; {:?} were in sync then, now {:?}",
-                        partition.leader, lack.broker, known.isr, partition.isr
+                        "{name} has no leader {REST} ms after all but {} were healed: {known:?} then, now {partition:?}",
+                        lack.broker
                     ));
                 }
                 let there = partition.replicas.iter().filter(|id| !lacks(**id)).count();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use broker::{Clock, Executor, Input, Output, RequestId};
-use cluster::{Bug, Millis, TICK};
+use cluster::{Bug, Index, Millis, TICK};
 use disk::SimDisk;
 use record::{BrokerId, Timestamp};
 
@@ -294,18 +294,10 @@ impl World {
             self.crash(id);
             return Ok(());
         }
-        let metadata = executor.metadata();
-        let is_calm = metadata.applied.0 <= before.0 + 1;
-        if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
-            self.oracle.leads(id, controller.epoch)?;
+        // What it has decided and could not write doesn't take effect.
+        if !outputs.iter().any(|output| matches!(output, Output::Stop(_))) {
+            self.look(id, before)?;
         }
-        if metadata.applied != before && !broker.full {
-            self.oracle.applied(id, before, metadata)?;
-        }
-        let news = self.promises.follow(executor.metadata());
-        self.look_again(&news.recovered);
-        self.forget(&news.lost);
-        self.watch(id, is_calm)?;
         for output in outputs {
             match output {
                 Output::PeerFrame { to, frame } => self.send(id, to, frame),
@@ -320,6 +312,26 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The oracle looks at a broker that has just done something.
+    fn look(&mut self, id: BrokerId, before: Index) -> Result<(), String> {
+        let broker = &self.brokers[&id];
+        let Some(executor) = &broker.executor else {
+            return Ok(());
+        };
+        let metadata = executor.metadata();
+        let is_calm = metadata.applied.0 <= before.0 + 1;
+        if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
+            self.oracle.leads(id, controller.epoch)?;
+        }
+        if metadata.applied != before && !broker.full {
+            self.oracle.applied(id, before, metadata)?;
+        }
+        let news = self.promises.follow(metadata);
+        self.look_again(&news.recovered);
+        self.forget(&news.lost);
+        self.watch(id, is_calm)
     }
 
     pub(crate) fn tell(&mut self, line: impl AsRef<str>) {
