@@ -108,16 +108,7 @@ impl<D: Disk> Executor<D> {
                     finish_produce(produce, out);
                 }
             }
-            let unsynced = self.waits.unsynced.on_failed(key, error);
-            for produce in self
-                .waits
-                .produces
-                .on_failed(key, error)
-                .into_iter()
-                .chain(unsynced)
-            {
-                finish_produce(produce, out);
-            }
+            self.fail_produces(key, error, out);
         }
         self.on_low_watermark(key, out);
         let advance = self.replicas.advance(key);
@@ -125,6 +116,15 @@ impl<D: Disk> Executor<D> {
         self.tell_followers(key, now, out);
         self.ask_for_isr(key, now, out);
         self.fetch_from_leaders(now, out);
+    }
+
+    /// Whoever waits for replicas or for the disk to have what was produced to a partition gets this error.
+    pub(super) fn fail_produces(&mut self, key: Key, error: i16, out: &mut Vec<Output>) {
+        let unsynced = self.waits.unsynced.on_failed(key, error);
+        let uncommitted = self.waits.produces.on_failed(key, error);
+        for produce in uncommitted.into_iter().chain(unsynced) {
+            finish_produce(produce, out);
+        }
     }
 
     /// The controller may have given away what this broker leads: whoever waits had better ask the new leader.

@@ -30,16 +30,7 @@ impl<D: Disk> Executor<D> {
                     self.replicas.note_write(Some(&refusal));
                     // Nobody knows what is on the disk now.
                     let error = ResponseError::KafkaStorageError.code();
-                    let unsynced = self.waits.unsynced.on_failed(key, error);
-                    for produce in self
-                        .waits
-                        .produces
-                        .on_failed(key, error)
-                        .into_iter()
-                        .chain(unsynced)
-                    {
-                        finish_produce(produce, out);
-                    }
+                    self.fail_produces(key, error, out);
                 }
             }
         }

@@ -22,6 +22,13 @@ fn open_for(disk: &SimDisk, boot: &str, durability: Durability) -> (Folder<SimDi
     Folder::open(disk.clone(), path(), "c", BrokerId(1), boot, durability).expect("opens")
 }
 
+/// Why the folder can't be opened by this broker of this cluster.
+fn refused(disk: &SimDisk, cluster: &str, node: i32) -> BrokerError {
+    let (node, durability) = (BrokerId(node), Durability::ProcessCrash);
+    let opened = Folder::open(disk.clone(), path(), cluster, node, BOOT, durability);
+    opened.err().expect("refused")
+}
+
 fn left(disk: &SimDisk, boot: &str) -> Left {
     open(disk, boot).1
 }
@@ -66,11 +73,8 @@ fn the_mark_of_a_clean_stop_survives_a_power_loss_and_is_gone_after_the_next_sta
 fn one_process_at_a_time() {
     let disk = SimDisk::new();
     let _held = open(&disk, BOOT);
-    let second = Folder::open(disk, path(), "c", BrokerId(1), BOOT, Durability::ProcessCrash)
-        .err()
-        .expect("refused");
     assert_eq!(
-        second.to_string(),
+        refused(&disk, "c", 1).to_string(),
         "/data/brokers/1 is in use by another broker process; stop that one first"
     );
 }
@@ -79,25 +83,13 @@ fn one_process_at_a_time() {
 fn a_folder_of_another_cluster_or_broker_is_refused() {
     let disk = SimDisk::new();
     drop(open(&disk, BOOT));
-    let refused = |cluster, node| {
-        Folder::open(
-            disk.clone(),
-            path(),
-            cluster,
-            BrokerId(node),
-            BOOT,
-            Durability::ProcessCrash,
-        )
-        .err()
-        .expect("refused")
-        .to_string()
-    };
     assert_eq!(
-        refused("d", 1),
+        refused(&disk, "d", 1).to_string(),
         "/data/brokers/1/meta.properties belongs to cluster.id c, this broker is of cluster.id d; \
          set the right data folder, or remove this one with `minicluster clean`"
     );
-    assert!(refused("c", 2).contains("belongs to node.id 1, this broker is of node.id 2"));
+    let other_broker = refused(&disk, "c", 2).to_string();
+    assert!(other_broker.contains("belongs to node.id 1, this broker is of node.id 2"));
 }
 
 #[test]
@@ -112,22 +104,12 @@ fn a_newer_format_and_a_damaged_file_are_refused() {
             .and_then(|()| file.write_all_at(text.as_bytes(), 0))
             .expect("writes");
     };
-    let refused = || {
-        Folder::open(
-            disk.clone(),
-            path(),
-            "c",
-            BrokerId(1),
-            BOOT,
-            Durability::ProcessCrash,
-        )
-        .err()
-        .expect("refused")
-    };
     write("version=2\ncluster.id=c\nnode.id=1\n");
-    assert!(matches!(refused(), BrokerError::NewerFormat { found, .. } if found == "2"));
+    assert!(matches!(refused(&disk, "c", 1), BrokerError::NewerFormat { found, .. } if found == "2"));
     write("version=1\nnode.id=1\n");
-    assert!(matches!(refused(), BrokerError::Damaged { reason, .. } if reason == "cluster.id is missing"));
+    assert!(
+        matches!(refused(&disk, "c", 1), BrokerError::Damaged { reason, .. } if reason == "cluster.id is missing")
+    );
 }
 
 #[test]
@@ -135,27 +117,16 @@ fn a_folder_that_cannot_be_written_and_a_full_disk_say_so() {
     let disk = SimDisk::new();
     drop(open(&disk, BOOT));
     disk.set_read_only(true);
-    let refused = Folder::open(
-        disk.clone(),
-        path(),
-        "c",
-        BrokerId(1),
-        BOOT,
-        Durability::ProcessCrash,
-    )
-    .err()
-    .expect("refused");
-    assert!(matches!(refused, BrokerError::ReadOnly { .. }), "{refused}");
+    let read_only = refused(&disk, "c", 1);
+    assert!(matches!(read_only, BrokerError::ReadOnly { .. }), "{read_only}");
     disk.set_read_only(false);
     disk.set_capacity(Some(0));
     drop(open(&disk, BOOT));
     let full = SimDisk::new();
     full.create_dir(Path::new("/data")).expect("created");
     full.set_capacity(Some(0));
-    let refused = Folder::open(full, path(), "c", BrokerId(1), BOOT, Durability::ProcessCrash)
-        .err()
-        .expect("refused");
-    assert!(matches!(refused, BrokerError::DiskFull { .. }), "{refused}");
+    let no_space = refused(&full, "c", 1);
+    assert!(matches!(no_space, BrokerError::DiskFull { .. }), "{no_space}");
 }
 
 #[test]

@@ -82,13 +82,7 @@ fn a_replica_that_lost_more_than_an_unfinished_write_doesnt_lead() {
         three.until("all are in sync", |three| three.is_whole(topic));
         three.pass(1_000);
         assert_ne!(leader, damaged);
-        for broker in 1..=3 {
-            assert_eq!(
-                three.values(broker, "t").len(),
-                10,
-                "broker {broker}, {damaged} was damaged"
-            );
-        }
+        three.assert_everywhere("t", 10, &format!("{damaged} was damaged"));
         let partition = three.partition(topic).expect("it is there");
         assert_eq!(partition.unclean_recovery, None);
     }
@@ -158,12 +152,6 @@ fn a_replica_whose_files_are_gone_doesnt_lead() {
         three.revive(1 + (gone + 1) % 3);
         three.until("all are in sync", |three| three.is_whole(topic));
         three.pass(1_000);
-        for broker in 1..=3 {
-            assert_eq!(
-                three.values(broker, "t").len(),
-                10,
-                "broker {broker}, {gone} had nothing"
-            );
-        }
+        three.assert_everywhere("t", 10, &format!("{gone} had nothing"));
     }
 }

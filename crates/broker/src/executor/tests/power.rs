@@ -31,9 +31,7 @@ fn whoever_loses_power_alone_costs_nothing() {
         three.revive(who);
         three.until("all are in sync", |three| three.is_whole(topic));
         three.pass(1_000);
-        for broker in 1..=3 {
-            assert_eq!(three.values(broker, "t").len(), 10, "broker {broker} after {who}");
-        }
+        three.assert_everywhere("t", 10, &format!("after {who}"));
         let partition = three.partition(topic).expect("it is there");
         assert_eq!(partition.unclean_recovery, None, "after broker {who}");
         let leader = three.wait_for_leader(topic, None);
@@ -55,13 +53,7 @@ fn two_lose_power_and_the_third_has_everything() {
         }
         three.until("all are in sync", |three| three.is_whole(topic));
         three.pass(1_000);
-        for broker in 1..=3 {
-            assert_eq!(
-                three.values(broker, "t").len(),
-                10,
-                "broker {broker}, {spared} was spared"
-            );
-        }
+        three.assert_everywhere("t", 10, &format!("{spared} was spared"));
         let partition = three.partition(topic).expect("it is there");
         assert_eq!(partition.unclean_recovery, None);
     }
@@ -86,9 +78,7 @@ fn all_lose_power_and_the_one_that_kept_most_leads() {
             (recovery.leader.0, recovery.end.0, recovery.forced),
             (lucky, 10, false)
         );
-        for broker in 1..=3 {
-            assert_eq!(three.values(broker, "t").len(), 10, "broker {broker}");
-        }
+        three.assert_everywhere("t", 10, &format!("{lucky} kept most"));
         let leader = three.wait_for_leader(topic, None);
         let retry = idempotent_batch(&["x"], 7, 0, 9);
         assert_eq!(three.produce(leader, "t", ALL, retry), (0, 9));

@@ -433,6 +433,17 @@ impl Three {
         }
     }
 
+    /// A client reads so many records, whichever broker it asks.
+    pub(crate) fn assert_everywhere(&mut self, topic: &str, records: usize, story: &str) {
+        for broker in 1..=3 {
+            assert_eq!(
+                self.values(broker, topic).len(),
+                records,
+                "broker {broker}, {story}"
+            );
+        }
+    }
+
     /// The values that a client reads from partition 0 of this broker.
     pub(crate) fn values(&mut self, from: i32, topic: &str) -> Vec<String> {
         match self.ask(from, 12, Request::Fetch(fetch(topic, 0, 0, 0))) {
