@@ -216,6 +216,9 @@ impl<D: Disk> Executor<D> {
         if !self.settings.syncs_in_groups {
             self.sync_dirty(now, &mut out);
         }
+        if self.replicas.are_unnoted() {
+            self.note_high_watermarks();
+        }
         out
     }
 
@@ -247,6 +250,13 @@ impl<D: Disk> Executor<D> {
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Whether this broker waits for space on its disk: what its metadata say is not durable yet, and nobody is told
+    /// anything of it.
+    #[must_use]
+    pub fn waits_for_space(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// How the folder was left by the process before this one.
@@ -303,8 +313,7 @@ impl<D: Disk> Executor<D> {
     /// If the disk fails; the folder counts as not closed then.
     pub fn close(mut self) -> Result<(), BrokerError> {
         let path = self.folder.path().to_owned();
-        self.replicas
-            .note_high_watermarks(&self.folder, self.node.metadata())?;
+        self.replicas.note_high_watermarks(&self.folder)?;
         let sound = self.replicas.are_sound();
         let closed = self.replicas.close();
         closed.map_err(|e| match e {
@@ -346,13 +355,7 @@ impl<D: Disk> Executor<D> {
         }
         if now.monotonic >= self.schedule.checkpoint {
             self.schedule.checkpoint = now.monotonic.plus(CHECKPOINT);
-            // Nothing is lost but time: what is committed is learnt again.
-            if let Err(e) = self
-                .replicas
-                .note_high_watermarks(&self.folder, self.node.metadata())
-            {
-                tracing::warn!("the high watermarks could not be noted: {e}");
-            }
+            self.note_high_watermarks();
         }
         self.fetch_from_leaders(now, out);
         self.ask_for_isrs(now, out);
@@ -363,6 +366,13 @@ impl<D: Disk> Executor<D> {
         if now.monotonic >= self.schedule.retention {
             self.schedule.retention = now.monotonic.plus(millis(self.settings.serving.retention_check));
             self.replicas.maintain(now.wall);
+        }
+    }
+
+    /// Nothing is lost but time where it fails: what is committed is learnt again.
+    fn note_high_watermarks(&mut self) {
+        if let Err(e) = self.replicas.note_high_watermarks(&self.folder) {
+            tracing::warn!("the high watermarks could not be noted: {e}");
         }
     }
 

@@ -1,29 +1,37 @@
-//! `replication-offset-checkpoint`: the high watermarks as they were noted last, in Kafka's format.
+//! `replication-offset-checkpoint`: the replicas that were made here, each with the high watermark that was noted
+//! last.
 //!
 //! ```text
-//! 0
+//! 1
 //! 2
-//! clickstream 0 1200
-//! clickstream 1 1187
+//! 5f0c1b0e-8d1e-4a53-9b0a-4f6d0a1c8a11 0 1200
+//! 5f0c1b0e-8d1e-4a53-9b0a-4f6d0a1c8a11 1 1187
 //! ```
 //!
-//! They may be old, and are never too high: a replica that starts from them learns more from its leader.
+//! Kafka's format 0 has the topic's name in place of its id; but a name can be given to another topic, of which none of
+//! this holds.
+//!
+//! The offsets may be old, and are never too high: a replica that starts from them learns more from its leader. A
+//! replica is noted as soon as its folder is there and before it copies anything, so that one that is noted and has no
+//! folder has lost it.
 
 use std::collections::BTreeMap;
 
 use disk::Disk;
-use record::{Offset, PartitionIndex};
+use record::{Offset, PartitionIndex, TopicId};
+use uuid::Uuid;
 
 use crate::BrokerError;
 use crate::folder::Folder;
+use crate::replicas::Key;
 
 const FILE: &str = "replication-offset-checkpoint";
-const VERSION: &str = "0";
+const VERSION: &str = "1";
 
-/// High watermarks by topic and partition.
+/// The high watermarks of the replicas that were made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HighWatermarks {
-    offsets: BTreeMap<(String, PartitionIndex), Offset>,
+    offsets: BTreeMap<Key, Offset>,
 }
 
 impl HighWatermarks {
@@ -49,19 +57,19 @@ impl HighWatermarks {
         folder.replace_unsynced(FILE, self.encode().as_bytes())
     }
 
-    pub(crate) fn of(&self, topic: &str, partition: PartitionIndex) -> Offset {
-        let found = self.offsets.get(&(topic.to_owned(), partition));
-        found.copied().unwrap_or_default()
+    /// What was noted of a replica, if it was ever made.
+    pub(crate) fn of(&self, replica: Key) -> Option<Offset> {
+        self.offsets.get(&replica).copied()
     }
 
-    pub(crate) fn set(&mut self, topic: &str, partition: PartitionIndex, offset: Offset) {
-        self.offsets.insert((topic.to_owned(), partition), offset);
+    pub(crate) fn set(&mut self, replica: Key, offset: Offset) {
+        self.offsets.insert(replica, offset);
     }
 
     fn encode(&self) -> String {
         let mut text = format!("{VERSION}\n{}\n", self.offsets.len());
         for ((topic, partition), offset) in &self.offsets {
-            text.push_str(&format!("{topic} {partition} {offset}\n"));
+            text.push_str(&format!("{} {partition} {offset}\n", topic.0));
         }
         text
     }
@@ -75,7 +83,7 @@ impl HighWatermarks {
         let offsets = lines
             .map(|line| {
                 let mut words = line.split(' ');
-                let topic = words.next()?.to_owned();
+                let topic = TopicId(Uuid::parse_str(words.next()?).ok()?);
                 let partition = PartitionIndex(words.next()?.parse().ok()?);
                 let offset = Offset(words.next()?.parse().ok().filter(|offset| *offset >= 0)?);
                 words.next().is_none().then_some(((topic, partition), offset))
@@ -89,25 +97,41 @@ impl HighWatermarks {
 mod tests {
     use super::*;
 
+    const A: TopicId = TopicId(Uuid::from_u128(0xa));
+    const B: TopicId = TopicId(Uuid::from_u128(0xb));
+
     #[test]
-    fn the_checkpoint_is_kafkas() {
+    fn what_is_noted_is_read_again() {
         let mut marks = HighWatermarks::default();
-        marks.set("b", PartitionIndex(1), Offset(7));
-        marks.set("a", PartitionIndex(0), Offset(12));
-        assert_eq!(marks.encode(), "0\n2\na 0 12\nb 1 7\n");
-        assert_eq!(HighWatermarks::decode(&marks.encode()), Some(marks.clone()));
-        assert_eq!(marks.of("b", PartitionIndex(1)), Offset(7));
-        assert_eq!(marks.of("b", PartitionIndex(2)), Offset(0), "nothing is known");
+        marks.set((B, PartitionIndex(1)), Offset(7));
+        marks.set((A, PartitionIndex(0)), Offset(12));
+        let text = "1\n2\n\
+                    00000000-0000-0000-0000-00000000000a 0 12\n\
+                    00000000-0000-0000-0000-00000000000b 1 7\n";
+        assert_eq!(marks.encode(), text);
+        assert_eq!(HighWatermarks::decode(text), Some(marks.clone()));
+        assert_eq!(marks.of((B, PartitionIndex(1))), Some(Offset(7)));
+        assert_eq!(marks.of((B, PartitionIndex(2))), None);
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_none() {
+        let good = HighWatermarks {
+            offsets: BTreeMap::from([((A, PartitionIndex(0)), Offset(1))]),
+        };
+        let good = good.encode();
+        let line = good.lines().last().unwrap_or_default();
         for damaged in [
-            "",
-            "0\n",
-            "0\n1\n",
-            "1\n0\n",
-            "0\n1\na 0\n",
-            "0\n1\na 0 1 2\n",
-            "0\n1\na 0 -1\n",
+            String::new(),
+            "1\n".to_owned(),
+            format!("1\n2\n{line}\n"),
+            format!("2\n1\n{line}\n"),
+            "0\n1\na 0 1\n".to_owned(),
+            good.replace(" 1\n", "\n"),
+            good.replace(" 1\n", " 1 2\n"),
+            good.replace(" 1\n", " -1\n"),
         ] {
-            assert_eq!(HighWatermarks::decode(damaged), None, "{damaged:?}");
+            assert_eq!(HighWatermarks::decode(&damaged), None, "{damaged:?}");
         }
     }
 }

@@ -36,10 +36,9 @@ pub(crate) struct Replicas<D: Disk> {
     serving: Serving,
     /// As they stand in the checkpoint.
     high_watermarks: HighWatermarks,
+    /// The checkpoint lacks a replica, or says too much of one.
+    unnoted: bool,
     replicas: BTreeMap<Key, Replica<D>>,
-    /// Partitions that were there before this process registered, and weren't opened yet: their folders are
-    /// expected to be there.
-    expected: BTreeSet<Key>,
     last_opened: u64,
     /// Partitions that were appended to, where that doesn't count before it is synced.
     dirty: BTreeSet<Key>,
@@ -77,8 +76,8 @@ impl<D: Disk> Replicas<D> {
             left,
             serving,
             high_watermarks: HighWatermarks::read(folder)?,
+            unnoted: false,
             replicas: BTreeMap::new(),
-            expected: BTreeSet::new(),
             last_opened: 0,
             dirty: BTreeSet::new(),
             to_open: BTreeSet::new(),
@@ -93,7 +92,6 @@ impl<D: Disk> Replicas<D> {
         match change {
             MetadataChange::Registered { broker_epoch } => {
                 self.me.1 = *broker_epoch;
-                self.expect(metadata);
                 self.remove_left_over(metadata);
             }
             MetadataChange::Fenced(_) => {}
@@ -138,15 +136,6 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    fn expect(&mut self, metadata: &Metadata) {
-        let all = metadata.topics.values().flat_map(|topic| {
-            let partitions = (0..).zip(&topic.partitions);
-            partitions.map(|(index, partition)| ((topic.id, PartitionIndex(index)), partition))
-        });
-        let mine = all.filter(|(_, partition)| partition.replicas.contains(&self.me.0));
-        self.expected = mine.map(|(key, _)| key).collect();
-    }
-
     fn create(&mut self, key: Key, topic: &Topic, metadata: &Metadata, now: Clock) {
         let dir = self.folder.join(format!("{}-{}", topic.name, key.1));
         let replica = if self.may_open > 0 && self.to_open.is_empty() {
@@ -155,8 +144,8 @@ impl<D: Disk> Replicas<D> {
         } else {
             self.to_open.insert(key);
             let state = State::Offline("it is not opened yet".to_owned());
-            let high_watermark = self.high_watermarks.of(&topic.name, key.1);
-            Replica::new(dir, state, 0, high_watermark, false, self.syncs())
+            let noted = self.high_watermarks.of(key).unwrap_or_default();
+            Replica::new(dir, state, 0, noted, false, self.syncs())
         };
         self.replicas.insert(key, replica);
     }
@@ -327,19 +316,31 @@ impl<D: Disk> Replicas<D> {
         Ok(replica)
     }
 
-    /// Notes in the checkpoint what is committed.
+    /// Whether the checkpoint must be written before anything else is told: a replica was made, or has lost what it
+    /// held for committed.
+    pub(crate) fn are_unnoted(&self) -> bool {
+        self.unnoted
+    }
+
+    /// A replica has lost what it held for committed.
+    pub(crate) fn note_loss(&mut self) {
+        self.unnoted = true;
+    }
+
+    /// Notes in the checkpoint which replicas are here, and what is committed of them.
     ///
     /// # Errors
     /// If the disk fails; the checkpoint is as before then.
-    pub(crate) fn note_high_watermarks(
-        &mut self,
-        folder: &Folder<D>,
-        metadata: &Metadata,
-    ) -> Result<(), BrokerError> {
+    pub(crate) fn note_high_watermarks(&mut self, folder: &Folder<D>) -> Result<(), BrokerError> {
+        self.unnoted = false;
+        // Nothing is known of its replicas yet.
+        if self.me.1 == BrokerEpoch(-1) {
+            return Ok(());
+        }
         let mut marks = HighWatermarks::default();
-        for ((id, index), replica) in &self.replicas {
-            if let Some(topic) = metadata.topics.get(id) {
-                marks.set(&topic.name, *index, replica.high_watermark());
+        for (key, replica) in &self.replicas {
+            if self.high_watermarks.of(*key).is_some() || matches!(replica.state, State::Online(_)) {
+                marks.set(*key, replica.high_watermark());
             }
         }
         marks.write(folder, &self.high_watermarks)?;
@@ -542,9 +543,8 @@ impl<D: Disk> Replicas<D> {
         trust: Trust,
     ) -> Replica<D> {
         let options = topic_settings::log_options(topic, &self.serving);
-        let high_watermark = self.high_watermarks.of(&topic.name, key.1);
-        let expected = self.expected.remove(&key);
-        let is_gone = expected && self.disk.exists(&dir).is_ok_and(|exists| !exists);
+        let noted = self.high_watermarks.of(key);
+        let is_gone = noted.is_some() && self.disk.exists(&dir).is_ok_and(|exists| !exists);
         let open = || Partition::open(self.disk.clone(), dir.clone(), options.clone(), now, trust);
         let opened = match open() {
             // The topic before it was deleted while these files couldn't be used.
@@ -567,12 +567,13 @@ impl<D: Disk> Replicas<D> {
         let state = match opened {
             Ok((log, recovery)) => {
                 // After a loss of power it is no surprise, and the controller knows.
-                let is_short = expected && recovery.end_offset < high_watermark;
+                let is_short = noted.is_some_and(|noted| recovery.end_offset < noted);
                 damaged |= trust != Trust::Nothing && (is_short || !recovery.last_unfinished_only);
                 if let Some(cut) = &recovery.cut {
                     let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
                     tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
                 }
+                self.unnoted |= noted.is_none();
                 State::Online(Box::new(log))
             }
             Err(e) => {
@@ -588,7 +589,7 @@ impl<D: Disk> Replicas<D> {
             dir,
             state,
             self.last_opened,
-            high_watermark,
+            noted.unwrap_or_default(),
             damaged,
             self.syncs(),
         )

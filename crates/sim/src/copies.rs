@@ -76,8 +76,9 @@ impl World {
         is_calm: bool,
     ) -> Result<(), String> {
         let key = key_of(now);
-        let (start, full) = (self.brokers[&id].start, self.brokers[&id].full);
-        if !self.promises.of(key).is_recovering() && !self.promises.is_damaged(key, id) {
+        let start = self.brokers[&id].start;
+        let waits = self.executor(id).is_some_and(Executor::waits_for_space);
+        if self.promises.counts(key, id) {
             // Taken away and given back at once: the copy begins anew.
             let is_another = !is_calm && now.high_watermark == Offset(0);
             // Files that can't be used are of no watermark, until they are opened again.
@@ -93,10 +94,10 @@ impl World {
             }
         }
         let grew = before.is_some_and(|before| before.high_watermark < now.high_watermark);
-        if grew && now.leads.is_some() && is_calm && !full {
+        if grew && now.leads.is_some() && is_calm && !waits {
             self.had_enough(id, key)?;
         }
-        let Some(epoch) = now.leads.filter(|_| !full) else {
+        let Some(epoch) = now.leads.filter(|_| !waits) else {
             return Ok(());
         };
         if self.oracle.leads_partition(id, start, key.0, key.1, epoch)? {
@@ -154,14 +155,15 @@ impl World {
     /// What a leader calls committed is on everybody who is in sync, so that whoever leads next has it. Nobody
     /// knows of those that don't run, and of those whose disks lost something.
     fn is_on_all_in_sync(&self, key: Key) -> Result<(), String> {
-        let Some(committed) = self.best_metadata().and_then(|m| m.partition(key.0, key.1)) else {
+        let Some(committed) = self.promises.metadata().partition(key.0, key.1) else {
             return Ok(());
         };
         let view = |id: BrokerId| self.executor(id).and_then(|e| e.replica(key.0, key.1));
         let Some((id, leader)) = committed.leader.and_then(|id| Some((id, view(id)?))) else {
             return Ok(());
         };
-        if leader.leads != Some(committed.leader_epoch) || self.brokers[&id].full {
+        let waits = self.executor(id).is_some_and(Executor::waits_for_space);
+        if leader.leads != Some(committed.leader_epoch) || waits {
             return Ok(());
         }
         for member in committed.isr.iter().filter(|member| **member != id) {
@@ -278,6 +280,42 @@ impl World {
 
     pub(crate) fn executor(&self, id: BrokerId) -> Option<&Executor<SimDisk>> {
         self.brokers[&id].executor.as_ref()
+    }
+
+    /// What the newest metadata say of a partition.
+    pub(crate) fn tell_of(&mut self, key: Key) {
+        let metadata = self.promises.metadata();
+        let Some(partition) = metadata.partition(key.0, key.1) else {
+            return;
+        };
+        let ids = |ids: &[BrokerId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
+        let mut line = format!(
+            "  entry {}: {} is led by {:?} in epoch {}, in sync {:?}",
+            metadata.applied.0,
+            self.name_of(key),
+            partition.leader.map(|id| id.0),
+            partition.leader_epoch,
+            ids(&partition.isr),
+        );
+        for (what, list) in [
+            ("of", &partition.replicas),
+            ("unclean", &partition.unclean),
+            ("offline", &partition.offline),
+        ] {
+            if !list.is_empty() {
+                line.push_str(&format!(", {what} {:?}", ids(list)));
+            }
+        }
+        if let Some(recovery) = partition.unclean_recovery {
+            line.push_str(&format!(
+                ", recovered in epoch {} from {}",
+                recovery.leader_epoch, recovery.end
+            ));
+        }
+        if partition.reassignment.is_some() {
+            line.push_str(", moving");
+        }
+        self.tell(line);
     }
 
     /// A partition in words.

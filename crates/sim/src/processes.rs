@@ -9,8 +9,9 @@ use record::BrokerId;
 use uuid::Uuid;
 
 use crate::producers::Producer;
-use crate::promises::Key;
+use crate::promises::{self, Key};
 use crate::random::Random;
+use crate::weather::Fault;
 use crate::world::{Happening, World};
 
 /// A broker's folder on its disk.
@@ -71,7 +72,15 @@ impl World {
             return Ok(());
         }
         disk.stop_before(u64::MAX);
-        let executor = executor.map_err(|e| format!("broker {id} can't start: {e}"))?;
+        let executor = match executor {
+            Ok(executor) => executor,
+            Err(e) if self.weather.faults.contains(&Fault::FailDisk) => {
+                self.tell(format!("{id} can't start: {e}"));
+                self.come_back(id);
+                return Ok(());
+            }
+            Err(e) => return Err(format!("broker {id} can't start: {e}")),
+        };
         let broker = self.broker(id);
         broker.executor = Some(executor);
         broker.start = start;
@@ -111,12 +120,19 @@ impl World {
             return Ok(());
         };
         let clean = executor.close();
+        let clean = clean.map(|()| {
+            let disk = &self.brokers[&id].disk;
+            disk.exists(&Path::new(FOLDER).join("clean-shutdown"))
+                .unwrap_or(false)
+        });
         self.tell(match &clean {
-            Ok(()) => format!("{id} has stopped cleanly"),
+            Ok(true) => format!("{id} has stopped cleanly"),
+            Ok(false) => format!("{id} has stopped, and must recover"),
             Err(e) => format!("{id} could not stop cleanly: {e}"),
         });
-        self.clean_stops += u64::from(clean.is_ok());
-        self.broker(id).closed = clean.is_ok();
+        let clean = matches!(clean, Ok(true));
+        self.clean_stops += u64::from(clean);
+        self.broker(id).closed = clean;
         self.hang_up(id);
         self.disconnect_all(id);
         self.come_back(id);
@@ -164,9 +180,13 @@ impl World {
         Ok(())
     }
 
-    /// A broker's disk has lost something.
+    /// A broker's disk has lost something. Where its next process doesn't know, only of what was written.
     fn damage(&mut self, id: BrokerId, noticed: bool) {
-        let lost = self.promises.damage(id, noticed);
+        let disk = &self.brokers[&id].disk;
+        let holds = |name: &str| has_records(disk, &Path::new(FOLDER).join(name));
+        let mut held = promises::keys(self.promises.metadata());
+        held.retain(|key| noticed || holds(&self.name_of(*key)));
+        let lost = self.promises.damage(id, &held, noticed);
         self.forget(&lost);
     }
 
@@ -183,9 +203,7 @@ impl World {
     }
 
     pub(crate) fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
-        let broker = self.broker(id);
-        broker.disk = disk;
-        (broker.full, broker.room) = (false, true);
+        self.broker(id).disk = disk;
     }
 
     pub(crate) fn stop(&mut self, id: BrokerId) -> bool {
@@ -206,6 +224,14 @@ impl World {
             }
         }
     }
+}
+
+/// Whether anything was ever written to a partition that lies here.
+fn has_records(disk: &SimDisk, dir: &Path) -> bool {
+    let files = disk.read_dir(dir).unwrap_or_default();
+    let logs = files.iter().filter(|file| file.name.ends_with(".log"));
+    let mut sizes = logs.map(|file| disk.read(&dir.join(&file.name)).map_or(0, |bytes| bytes.len()));
+    sizes.any(|bytes| bytes > 0)
 }
 
 /// Removes the folders of all partitions.

@@ -68,6 +68,9 @@ pub(crate) struct Producer {
     under_way: bool,
     /// How often everything was lost when it got its identity.
     losses: u64,
+    /// Batches below were sent under an earlier identity, too: nobody can tell copies of them that come late from
+    /// new ones.
+    pub(crate) of_earlier: usize,
 }
 
 /// A batch.
@@ -123,6 +126,7 @@ impl World {
                 batches: Vec::new(),
                 under_way: false,
                 losses: 0,
+                of_earlier: 0,
             });
             self.schedule.after(10, Happening::Produce(producer));
         }
@@ -328,6 +332,7 @@ impl World {
         let lost = self.promises.of(producer.key).losses > producer.losses;
         if SEQUENCE_LOST.contains(&error) && lost {
             producer.identity = None;
+            producer.of_earlier = producer.batches.len();
         } else if !TRY_AGAIN.contains(&error) && !SEQUENCE_LOST.contains(&error) {
             // A leader that was deposed and doesn't know yet misses what others took since. One that has really
             // forgotten it says so for ever, and the batch is under way in the end.

@@ -38,6 +38,8 @@ pub(crate) struct Promised {
 /// What newer metadata brings about.
 #[derive(Debug, Default)]
 pub(crate) struct News {
+    /// These partitions have changed.
+    pub(crate) changed: Vec<Key>,
     /// Everything that was promised of these partitions is void.
     pub(crate) lost: Vec<Key>,
     /// It was, and what these partitions have now stays.
@@ -70,13 +72,13 @@ impl Promises {
         &self.metadata
     }
 
-    /// A broker's disk has lost something. Gives the partitions of which everything is void by that. `noticed`: its
-    /// next process knows from the start.
-    pub(crate) fn damage(&mut self, id: BrokerId, noticed: bool) -> Vec<Key> {
+    /// A broker's disk has lost something of these partitions. Gives those of which everything is void by that.
+    /// `noticed`: its next process knows from the start.
+    pub(crate) fn damage(&mut self, id: BrokerId, of: &[Key], noticed: bool) -> Vec<Key> {
         let registered = self.metadata.brokers.get(&id);
         let epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
-        for key in keys(&self.metadata) {
-            self.of(key).damaged.insert(id, Damage { epoch, noticed });
+        for key in of {
+            self.of(*key).damaged.insert(id, Damage { epoch, noticed });
         }
         self.lost()
     }
@@ -86,13 +88,15 @@ impl Promises {
         if metadata.applied <= self.metadata.applied {
             return News::default();
         }
-        self.metadata = metadata.clone();
+        let before = std::mem::replace(&mut self.metadata, metadata.clone());
+        let is_new = |key: &Key| before.partition(key.0, key.1) != metadata.partition(key.0, key.1);
         let whole = keys(metadata).into_iter().filter(|key| {
             let partition = metadata.partition(key.0, key.1);
             partition.is_some_and(|partition| self.of(*key).follow(partition, metadata))
         });
         News {
             recovered: whole.collect(),
+            changed: keys(metadata).into_iter().filter(is_new).collect(),
             lost: self.lost(),
         }
     }
@@ -100,6 +104,18 @@ impl Promises {
     /// Whether everything of a partition is void, and not all of its replicas are in sync again.
     pub(crate) fn is_recovering(&self, key: Key) -> bool {
         self.partitions.get(&key).is_some_and(Promised::is_recovering)
+    }
+
+    /// Whether what a broker holds of a partition counts: it is neither damaged nor of a time before everything was
+    /// void.
+    pub(crate) fn counts(&self, key: Key, id: BrokerId) -> bool {
+        let Some(promised) = self.partitions.get(&key) else {
+            return true;
+        };
+        let partition = self.metadata.partition(key.0, key.1);
+        let is_replica = partition.is_some_and(|partition| partition.replicas.contains(&id));
+        let may_be_old = promised.losses > 0 && !is_replica;
+        !may_be_old && !promised.is_recovering() && !promised.damaged.contains_key(&id)
     }
 
     /// Whether a broker's copy is damaged.
@@ -209,7 +225,7 @@ impl Committed {
     }
 }
 
-fn keys(metadata: &Metadata) -> Vec<Key> {
+pub(crate) fn keys(metadata: &Metadata) -> Vec<Key> {
     let topics = metadata.topics.values();
     let of = |topic: &cluster::Topic| {
         let id = topic.id;

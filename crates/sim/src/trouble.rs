@@ -95,17 +95,13 @@ impl World {
     fn fill_disk(&mut self, id: BrokerId) {
         let time = self.random.between(50, self.weather.longest);
         self.tell(format!("{id} has no room on its disk for {time} ms"));
-        let broker = self.broker(id);
-        broker.disk.set_capacity(Some(0));
-        (broker.full, broker.room) = (true, false);
+        self.broker(id).disk.set_capacity(Some(0));
         self.schedule.after(time, Happening::Room(id));
     }
 
     pub(crate) fn make_room(&mut self, id: BrokerId) {
         self.tell(format!("{id} has room on its disk again"));
-        let broker = self.broker(id);
-        broker.disk.set_capacity(None);
-        broker.room = true;
+        self.broker(id).disk.set_capacity(None);
     }
 
     /// One of the next operations on the disk fails.
@@ -145,7 +141,6 @@ impl World {
             broker.paused_until = Millis(0);
             broker.disk.set_capacity(None);
             broker.disk.mend_paths();
-            broker.room = true;
         }
         self.draw_lack();
         for id in self.ids() {

@@ -59,10 +59,6 @@ pub(crate) struct Broker {
     pub(crate) closed: bool,
     /// Counts the times that its machine was switched on.
     pub(crate) boot: u64,
-    /// The disk is full, or was and the executor hasn't noticed that it isn't: what it wants to write
-    /// waits, and what its node believes is not yet promised to anybody.
-    pub(crate) full: bool,
-    pub(crate) room: bool,
     /// Clients' requests on their way.
     pub(crate) inbox: VecDeque<Travelling>,
     pub(crate) watched: Watched,
@@ -117,8 +113,6 @@ impl World {
             disk: SimDisk::new(),
             closed: false,
             boot: 1,
-            full: false,
-            room: true,
             inbox: VecDeque::new(),
             watched: Watched::default(),
         };
@@ -228,12 +222,7 @@ impl World {
         self.schedule.after(TICK.0 + jitter, Happening::Tick(id, start));
         match self.is_paused(id) {
             true => Ok(()),
-            false => {
-                self.input(id, Input::Tick)?;
-                let broker = self.broker(id);
-                broker.full &= !broker.room;
-                Ok(())
-            }
+            false => self.input(id, Input::Tick),
         }
     }
 
@@ -285,7 +274,11 @@ impl World {
         if let Some(steps) = dies {
             broker.disk.stop_within(broker.disk.steps() + steps);
         }
-        let before = executor.metadata().applied;
+        // What waited for space was looked at by nobody.
+        let before = match executor.waits_for_space() {
+            true => Index(0),
+            false => executor.metadata().applied,
+        };
         let outputs = executor.on(input, clock);
         if dies.is_some() && !broker.disk.is_stopped() {
             broker.disk.stop_before(u64::MAX);
@@ -325,12 +318,17 @@ impl World {
         if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
             self.oracle.leads(id, controller.epoch)?;
         }
-        if metadata.applied != before && !broker.full {
-            self.oracle.applied(id, before, metadata)?;
+        if !executor.waits_for_space() {
+            if metadata.applied != before {
+                self.oracle.applied(id, before, metadata)?;
+            }
+            let news = self.promises.follow(metadata);
+            for key in news.changed {
+                self.tell_of(key);
+            }
+            self.look_again(&news.recovered);
+            self.forget(&news.lost);
         }
-        let news = self.promises.follow(metadata);
-        self.look_again(&news.recovered);
-        self.forget(&news.lost);
         self.watch(id, is_calm)
     }
 

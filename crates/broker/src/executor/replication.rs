@@ -409,6 +409,9 @@ impl<D: Disk> Executor<D> {
             replica.on_fetch_failed(now.monotonic);
         }
         let after = replica.high_watermark();
+        if after < before {
+            self.replicas.note_loss();
+        }
         if !records.is_empty() {
             self.replicas.note_append(key);
         }
