@@ -29,7 +29,8 @@ pub(crate) struct Replica<D: Disk> {
     role: Role,
     /// What is known to be committed; as [`Leader`] or [`Follower`] say where there is one.
     high_watermark: Offset,
-    /// Records may be gone, and the controller doesn't know: until it does this replica doesn't lead.
+    /// Records may be gone, and the controller doesn't know: until it does this replica doesn't lead. Also noted in
+    /// its folder, for the process after this one.
     damaged: bool,
     /// The files have failed since they were opened, and that was noticed.
     failed: bool,
@@ -114,20 +115,13 @@ pub(crate) struct Position {
 }
 
 impl<D: Disk> Replica<D> {
-    /// A replica with its files, or without; `checkpoint` is the high watermark that was noted last. It is
-    /// `damaged` where opening it found less than there was.
-    pub(crate) fn new(
-        dir: PathBuf,
-        state: State<D>,
-        opened: u64,
-        checkpoint: Offset,
-        damaged: bool,
-        syncs: bool,
-    ) -> Self {
+    /// A replica with its files, or without; `checkpoint` is the high watermark that was noted last.
+    pub(crate) fn new(dir: PathBuf, state: State<D>, opened: u64, checkpoint: Offset, syncs: bool) -> Self {
         let high_watermark = match &state {
             State::Online(log) => checkpoint.max(log.start_offset()).min(log.end_offset()),
             State::Offline(_) => checkpoint,
         };
+        let damaged = matches!(&state, State::Online(log) if log.is_damaged());
         Self {
             dir,
             state,
@@ -213,7 +207,9 @@ impl<D: Disk> Replica<D> {
     /// under the same leader epoch nobody could tell what is missing from what would be written in its place.
     pub(crate) fn succeed(&mut self, before: &Self) {
         let had_failed = matches!(before.state, State::Online(_));
-        self.damaged |= before.damaged || had_failed;
+        if before.damaged || had_failed {
+            self.note_damage();
+        }
         self.high_watermark = self.high_watermark.max(before.high_watermark);
         // As long as they can't be used what was committed stays as it was known.
         if let Some(end) = self.log().ok().map(Partition::end_offset) {
@@ -229,7 +225,7 @@ impl<D: Disk> Replica<D> {
         });
         if reach.is_none() && !self.failed && matches!(self.state, State::Online(_)) {
             self.failed = true;
-            self.damaged = true;
+            self.note_damage();
         }
         ReplicaCondition {
             damaged: self.damaged,
@@ -237,10 +233,34 @@ impl<D: Disk> Replica<D> {
         }
     }
 
+    /// The files can't be used any more.
+    fn fail(&mut self, reason: String) {
+        self.note_damage();
+        self.state = State::Offline(reason);
+    }
+
+    /// Records may be gone. The next process is to know as well, if the disk lets it be noted.
+    fn note_damage(&mut self) {
+        self.damaged = true;
+        if let State::Online(log) = &mut self.state
+            && let Err(e) = log.note_damage()
+        {
+            tracing::warn!(partition = %self.dir.display(), "its damage could not be noted: {e}");
+        }
+    }
+
     /// The controller knows of the damage of this opening: where it has this replica lead from now on, it does so
     /// in spite of it.
     pub(crate) fn on_damage_known(&mut self, opened: u64) {
-        self.damaged &= self.opened != opened;
+        if self.opened != opened {
+            return;
+        }
+        self.damaged = false;
+        if let State::Online(log) = &mut self.state
+            && let Err(e) = log.forget_damage()
+        {
+            tracing::warn!(partition = %self.dir.display(), "its damage will be reported once more: {e}");
+        }
     }
 
     /// Takes its part in the partition.
@@ -271,8 +291,7 @@ impl<D: Disk> Replica<D> {
         let flushed = !self.syncs || log.flushed_offset() >= log.end_offset();
         if !flushed && let Err(e) = log.flush() {
             tracing::error!(partition = %self.dir.display(), "can't lead, it can't be synced: {e}");
-            self.state = State::Offline(e.to_string());
-            self.damaged = true;
+            self.fail(e.to_string());
             return Role::None;
         }
         match log.begin_epoch(epoch) {
@@ -283,8 +302,7 @@ impl<D: Disk> Replica<D> {
             }
             Err(e) => {
                 tracing::error!(partition = %self.dir.display(), "can't begin leader epoch {epoch}: {e}");
-                self.state = State::Offline(e.to_string());
-                self.damaged = true;
+                self.fail(e.to_string());
                 return Role::None;
             }
         }
@@ -537,7 +555,7 @@ mod tests {
     fn what_was_committed_stays_known_while_the_files_cannot_be_used() {
         let offline = |high_watermark| {
             let state = State::Offline("it can't be read".to_owned());
-            Replica::<SimDisk>::new(PathBuf::from("/t-0"), state, 1, high_watermark, false, false)
+            Replica::<SimDisk>::new(PathBuf::from("/t-0"), state, 1, high_watermark, false)
         };
         let mut again = offline(Offset(3));
         again.succeed(&offline(Offset(7)));

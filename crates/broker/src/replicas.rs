@@ -145,7 +145,7 @@ impl<D: Disk> Replicas<D> {
             self.to_open.insert(key);
             let state = State::Offline("it is not opened yet".to_owned());
             let noted = self.high_watermarks.of(key).unwrap_or_default();
-            Replica::new(dir, state, 0, noted, false, self.syncs())
+            Replica::new(dir, state, 0, noted, self.syncs())
         };
         self.replicas.insert(key, replica);
     }
@@ -544,8 +544,7 @@ impl<D: Disk> Replicas<D> {
     ) -> Replica<D> {
         let options = topic_settings::log_options(topic, &self.serving);
         let noted = self.high_watermarks.of(key);
-        let is_gone = noted.is_some() && self.disk.exists(&dir).is_ok_and(|exists| !exists);
-        let open = || Partition::open(self.disk.clone(), dir.clone(), options.clone(), now, trust);
+        let open = || self.open_files(noted, &dir, &options, now, trust);
         let opened = match open() {
             // The topic before it was deleted while these files couldn't be used.
             Err(LogError::OtherTopic { found, .. }) if !metadata.topics.contains_key(&found) => {
@@ -555,23 +554,10 @@ impl<D: Disk> Replicas<D> {
             }
             opened => opened,
         };
-        let syncs = self.syncs();
-        let opened = opened.and_then(|(mut log, recovery)| {
-            // What an earlier process has left doesn't count either before it is synced.
-            if syncs {
-                log.flush()?;
-            }
-            Ok((log, recovery))
-        });
-        let mut damaged = is_gone;
         let state = match opened {
-            Ok((log, recovery)) => {
-                // After a loss of power it is no surprise, and the controller knows.
-                let is_short = noted.is_some_and(|noted| recovery.end_offset < noted);
-                damaged |= trust != Trust::Nothing && (is_short || !recovery.last_unfinished_only);
-                if let Some(cut) = &recovery.cut {
-                    let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
-                    tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
+            Ok(log) => {
+                if log.is_damaged() {
+                    tracing::warn!(partition = %dir.display(), "records may be gone; it leads only when nobody else can");
                 }
                 self.unnoted |= noted.is_none();
                 State::Online(Box::new(log))
@@ -581,18 +567,38 @@ impl<D: Disk> Replicas<D> {
                 State::Offline(e.to_string())
             }
         };
-        if damaged {
-            tracing::warn!(partition = %dir.display(), "records may be gone; it leads only when nobody else can");
-        }
         self.last_opened += 1;
-        Replica::new(
-            dir,
-            state,
-            self.last_opened,
-            noted.unwrap_or_default(),
-            damaged,
-            self.syncs(),
-        )
+        let noted = noted.unwrap_or_default();
+        Replica::new(dir, state, self.last_opened, noted, self.syncs())
+    }
+
+    /// Opens the files of a partition, damaged where less is there than was `noted`.
+    fn open_files(
+        &self,
+        noted: Option<Offset>,
+        dir: &Path,
+        options: &Options,
+        now: Timestamp,
+        trust: Trust,
+    ) -> Result<Partition<D>, LogError> {
+        if noted.is_some() && !Partition::is_there(&self.disk, dir)? {
+            Partition::note_loss(&self.disk, dir)?;
+        }
+        let disk = self.disk.clone();
+        let (mut log, recovery) = Partition::open(disk, dir.to_owned(), options.clone(), now, trust)?;
+        if let Some(cut) = &recovery.cut {
+            let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
+            tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
+        }
+        // After a loss of power it is no surprise, and the controller knows.
+        if trust != Trust::Nothing && noted.is_some_and(|noted| recovery.end_offset < noted) {
+            log.note_damage()?;
+        }
+        // What an earlier process has left doesn't count either before it is synced.
+        if self.syncs() {
+            log.flush()?;
+        }
+        Ok(log)
     }
 
     fn remove(&self, dir: PathBuf) {

@@ -16,6 +16,8 @@ pub(crate) const METADATA: &str = "partition.metadata";
 pub(crate) const START: &str = "log-start-offset-checkpoint";
 /// Everything below was made durable.
 pub(crate) const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
+/// There where records may be gone that were acknowledged, until whoever decides knows.
+pub(crate) const DAMAGED: &str = "damaged";
 
 /// How the name of a file ends that is about to replace another.
 const TEMPORARY: &str = ".tmp";
@@ -135,6 +137,31 @@ impl<D: Disk> Folder<D> {
             path: path.clone(),
             source,
         })
+    }
+
+    /// Creates the folder, durably, where it is absent.
+    pub(crate) fn create(&self) -> Result<(), LogError> {
+        let error = |e| self.error(e);
+        if self.disk.exists(&self.path).map_err(error)? {
+            return Ok(());
+        }
+        self.disk.create_dir(&self.path).map_err(error)?;
+        match self.path.parent() {
+            Some(parent) => self.disk.sync_dir(parent).map_err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether records may be gone.
+    pub(crate) fn is_damaged(&self) -> Result<bool, LogError> {
+        self.disk
+            .exists(&self.path.join(DAMAGED))
+            .map_err(|e| self.error(e))
+    }
+
+    /// Durably says that records may be gone.
+    pub(crate) fn note_damage(&self) -> Result<(), LogError> {
+        self.replace(DAMAGED, b"records may be gone\n", true)
     }
 
     /// Removes a file, whether it is there or not.

@@ -12,6 +12,7 @@
 //! | `partition.metadata` | the topic's id |
 //! | `log-start-offset-checkpoint` | the first offset to be served |
 //! | `recovery-point-offset-checkpoint` | everything below was made durable |
+//! | `damaged` | there where acknowledged records may be gone, until [`Partition::forget_damage`] |
 //!
 //! The first six are in the formats of Apache Kafka 3.7, and its `kafka-dump-log` reads them.
 //!
@@ -27,6 +28,8 @@
 //!   and reach the disk when the segment is sealed or the partition is closed.
 //! * Segments follow each other without a gap, offsets only grow, leader epochs never go down.
 //!   What contradicts this at opening is cut off, and [`Recovery`] says precisely what was cut.
+//! * What is lost stays known: a partition of which more is cut off than an interrupted write leaves is *damaged*, which
+//!   is noted before anything is cut.
 //! * A truncation is durable before the next append; removed segments are below a durable start
 //!   offset. Nothing that was removed can come back after a power loss.
 //! * All I/O goes through [`disk::Disk`]; the time is a parameter.

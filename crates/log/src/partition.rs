@@ -18,7 +18,7 @@ use record::{LeaderEpoch, Offset, Timestamp, TopicId};
 pub use flush::Flush;
 
 use crate::epochs::Epochs;
-use crate::folder::Folder;
+use crate::folder::{DAMAGED, Folder};
 use crate::producers::Producers;
 use crate::segment::{Active, Sealed};
 use crate::{LogError, Options, ProducerView, SegmentView};
@@ -35,6 +35,8 @@ pub struct Partition<D: Disk> {
     /// The first offset that is served.
     start: Offset,
     durable: Durable,
+    /// Records may be gone that were acknowledged, and that is noted in the folder.
+    damaged: bool,
     /// Why nothing is done any more.
     offline: Option<String>,
     /// Decompressed records while a batch is checked.
@@ -132,6 +134,33 @@ impl<D: Disk> Partition<D> {
     #[must_use]
     pub fn offline(&self) -> Option<&str> {
         self.offline.as_deref()
+    }
+
+    /// Whether records may be gone that were acknowledged: opening it found less than there was, or that was noted.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// Durably notes that records may be gone.
+    ///
+    /// # Errors
+    /// Where the file system fails; the partition counts as damaged until it is opened again.
+    pub fn note_damage(&mut self) -> Result<(), LogError> {
+        self.damaged = true;
+        self.folder.note_damage()
+    }
+
+    /// Whoever decides what becomes of the partition knows of its damage: the note is removed.
+    ///
+    /// # Errors
+    /// Where the file system fails; the partition counts as damaged then.
+    pub fn forget_damage(&mut self) -> Result<(), LogError> {
+        if self.damaged {
+            self.folder.remove(&self.folder.path.join(DAMAGED))?;
+            self.damaged = false;
+        }
+        Ok(())
     }
 
     /// The topic's id, from `partition.metadata`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use broker::{Executor, ExecutorOptions, Serving};
+use broker::{Executor, ExecutorOptions, Left, Serving};
 use cluster::{Listener, Millis, Options};
 use disk::{Disk, Kind, SimDisk};
 use record::BrokerId;
@@ -81,6 +81,10 @@ impl World {
             }
             Err(e) => return Err(format!("broker {id} can't start: {e}")),
         };
+        // Maybe for no reason: the process before died before it could note that it was there.
+        if executor.left() == Left::OtherBoot {
+            self.promises.suspect(id);
+        }
         let broker = self.broker(id);
         broker.executor = Some(executor);
         broker.start = start;
@@ -167,11 +171,12 @@ impl World {
     /// none.
     pub(crate) fn wipe(&mut self, id: BrokerId) -> Result<(), String> {
         self.tell(format!("the disk of {id} is wiped"));
-        self.damage(id, id.0 > self.weather.voters);
+        let is_new = id.0 > MOST_VOTERS;
+        self.damage(id, is_new);
         self.stop(id);
-        let disk = match id.0 <= MOST_VOTERS {
-            true => self.brokers[&id].disk.after_kill(),
-            false => SimDisk::new(),
+        let disk = match is_new {
+            true => SimDisk::new(),
+            false => self.brokers[&id].disk.after_kill(),
         };
         remove_partitions(&disk).map_err(|e| format!("the disk of {id} can't be wiped: {e}"))?;
         self.replace_disk(id, disk);

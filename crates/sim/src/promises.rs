@@ -1,6 +1,6 @@
 //! What was promised of a partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use cluster::{Metadata, Partition};
@@ -15,6 +15,8 @@ pub(crate) struct Promises {
     partitions: BTreeMap<Key, Promised>,
     /// The newest metadata that anybody has applied.
     metadata: Metadata,
+    /// Brokers whose disks have ever lost something, or may have as far as they know.
+    suspects: BTreeSet<BrokerId>,
 }
 
 /// What was promised of one partition: what was committed, and whether it may have been lost since.
@@ -38,6 +40,8 @@ pub(crate) struct Promised {
 /// What newer metadata brings about.
 #[derive(Debug, Default)]
 pub(crate) struct News {
+    /// This partition had an unclean recovery without a reason.
+    pub(crate) unfounded: Option<Key>,
     /// These partitions have changed.
     pub(crate) changed: Vec<Key>,
     /// Everything that was promised of these partitions is void.
@@ -75,12 +79,24 @@ impl Promises {
     /// A broker's disk has lost something of these partitions. Gives those of which everything is void by that.
     /// `noticed`: its next process knows from the start.
     pub(crate) fn damage(&mut self, id: BrokerId, of: &[Key], noticed: bool) -> Vec<Key> {
+        self.suspects.insert(id);
         let registered = self.metadata.brokers.get(&id);
         let epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
         for key in of {
             self.of(*key).damaged.insert(id, Damage { epoch, noticed });
         }
         self.lost()
+    }
+
+    /// A broker doesn't know whether its disk has lost something.
+    pub(crate) fn suspect(&mut self, id: BrokerId) {
+        self.suspects.insert(id);
+    }
+
+    /// Whether a recovery had a reason: everybody who was in sync had lost something, now or before. Brokers can't
+    /// know whether a partition was there when they lost what they had.
+    fn is_founded(&self, before: &Partition) -> bool {
+        before.isr.iter().all(|id| self.suspects.contains(id))
     }
 
     /// Looks at metadata, for what is new.
@@ -90,12 +106,22 @@ impl Promises {
         }
         let before = std::mem::replace(&mut self.metadata, metadata.clone());
         let is_new = |key: &Key| before.partition(key.0, key.1) != metadata.partition(key.0, key.1);
+        let is_unfounded = |key: &Key| {
+            let pair = before
+                .partition(key.0, key.1)
+                .zip(metadata.partition(key.0, key.1));
+            pair.is_some_and(|(before, now)| {
+                now.unclean_recovery != before.unclean_recovery && !self.is_founded(before)
+            })
+        };
+        let unfounded = keys(metadata).into_iter().find(is_unfounded);
         let whole = keys(metadata).into_iter().filter(|key| {
             let partition = metadata.partition(key.0, key.1);
             partition.is_some_and(|partition| self.of(*key).follow(partition, metadata))
         });
         News {
             recovered: whole.collect(),
+            unfounded,
             changed: keys(metadata).into_iter().filter(is_new).collect(),
             lost: self.lost(),
         }

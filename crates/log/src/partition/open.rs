@@ -25,7 +25,7 @@ impl<D: Disk> Partition<D> {
         trust: Trust,
     ) -> Result<(Self, Recovery), LogError> {
         let folder = Folder { disk, path: dir };
-        create_folder(&folder)?;
+        folder.create()?;
         options.topic_id = settle_topic_id(&folder, options.topic_id)?;
         let start = folder.read_offset(START)?;
         let point = folder.read_offset(RECOVERY_POINT)?.unwrap_or_default();
@@ -36,6 +36,7 @@ impl<D: Disk> Partition<D> {
             folder,
             options,
             now,
+            trust,
             start,
             point,
             files,
@@ -51,6 +52,32 @@ impl<D: Disk> Partition<D> {
             },
             Trust::SameBoot | Trust::Nothing => opening.recover(trust),
         }
+    }
+
+    /// Whether a partition was created in `dir`, and not lost since.
+    ///
+    /// # Errors
+    /// Where the file system fails.
+    pub fn is_there(disk: &D, dir: &Path) -> Result<bool, LogError> {
+        let folder = Folder {
+            disk: disk.clone(),
+            path: dir.to_owned(),
+        };
+        let exists = disk.exists(dir).map_err(|e| folder.error(e))?;
+        Ok(exists && !folder.offsets(Part::Log)?.is_empty())
+    }
+
+    /// Durably says of the partition in `dir`, which may be gone, that it has lost records: it is opened as damaged.
+    ///
+    /// # Errors
+    /// Where the file system fails.
+    pub fn note_loss(disk: &D, dir: &Path) -> Result<(), LogError> {
+        let folder = Folder {
+            disk: disk.clone(),
+            path: dir.to_owned(),
+        };
+        folder.create()?;
+        folder.note_damage()
     }
 
     /// The topic's id of the partition in `dir` without opening it; `None` where it has none.
@@ -83,18 +110,6 @@ impl<D: Disk> Partition<D> {
                         .to_owned(),
             }),
         }
-    }
-}
-
-fn create_folder<D: Disk>(folder: &Folder<D>) -> Result<(), LogError> {
-    let error = |e| folder.error(e);
-    if folder.disk.exists(&folder.path).map_err(error)? {
-        return Ok(());
-    }
-    folder.disk.create_dir(&folder.path).map_err(error)?;
-    match folder.path.parent() {
-        Some(parent) => folder.disk.sync_dir(parent).map_err(error),
-        None => Ok(()),
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Opening<D: Disk> {
     pub(super) folder: Folder<D>,
     pub(super) options: Options,
     pub(super) now: Timestamp,
+    /// What was said of how the partition was left.
+    pub(super) trust: Trust,
     /// `None` where nothing was ever removed from the beginning.
     pub(super) start: Option<Offset>,
     pub(super) point: Offset,
@@ -189,6 +191,10 @@ impl<D: Disk> Opening<D> {
         recovery: &mut Recovery,
     ) -> Result<(), LogError> {
         let removed = &self.files.segments[behind..];
+        let last_unfinished_only = broken.unfinished && removed.is_empty();
+        if !last_unfinished_only {
+            self.note_damage()?;
+        }
         let size = self.files.segments[behind - 1].1;
         for (base, _) in removed.iter().rev() {
             self.folder.remove_segment(*base)?;
@@ -203,13 +209,22 @@ impl<D: Disk> Opening<D> {
             self.folder.write_offset(RECOVERY_POINT, active.end, true)?;
         }
         recovery.truncated_bytes = size - active.size + removed.iter().map(|(_, size)| size).sum::<u64>();
-        recovery.last_unfinished_only = broken.unfinished && removed.is_empty();
+        recovery.last_unfinished_only = last_unfinished_only;
         recovery.cut = Some(Cut {
             segment: active.base,
             position: broken.position,
             reason: broken.reason,
         });
         Ok(())
+    }
+
+    /// Says that records are gone, before they are: a stop in between must not hide it. What a loss of power may take
+    /// is none of it.
+    fn note_damage(&self) -> Result<(), LogError> {
+        match self.trust {
+            Trust::CleanStop | Trust::SameBoot => self.folder.note_damage(),
+            Trust::Nothing => Ok(()),
+        }
     }
 
     /// The producers as they were before the segment of this index.
@@ -254,7 +269,12 @@ impl<D: Disk> Opening<D> {
             .chain([active.base])
             .collect();
         remove_snapshots(&self.folder, |at| at > end || (at != end && !bases.contains(&at)))?;
+        let is_short = start < first || start > end;
+        if is_short {
+            self.note_damage()?;
+        }
         let mut partition = Partition {
+            damaged: self.folder.is_damaged()?,
             folder: self.folder.clone(),
             options: self.options.clone(),
             sealed,
@@ -273,7 +293,7 @@ impl<D: Disk> Opening<D> {
             offline: None,
             scratch: Vec::new(),
         };
-        if start < first || start > end {
+        if is_short {
             recovery.truncated_bytes += partition.size_bytes();
             recovery.last_unfinished_only = false;
             let reason = format!("the log reaches from {first} to {end}, its start offset is {start}");
