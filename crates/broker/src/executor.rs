@@ -252,10 +252,10 @@ impl<D: Disk> Executor<D> {
         &self.node
     }
 
-    /// Whether this broker waits for space on its disk: what its metadata say is not durable yet, and nobody is told
-    /// anything of it.
+    /// Whether something couldn't be written, because there is no space or the disk has failed: what its metadata
+    /// say is not durable, and nobody is told anything of it.
     #[must_use]
-    pub fn waits_for_space(&self) -> bool {
+    pub fn is_held_up(&self) -> bool {
         !self.held.is_empty()
     }
 
@@ -307,14 +307,16 @@ impl<D: Disk> Executor<D> {
     }
 
     /// Flushes everything and marks the folder as cleanly closed, unless the files of some partition
-    /// have failed since the start: those are recovered at the next one.
+    /// have failed since the start: those are recovered at the next one; or records may be gone, and no controller
+    /// has heard of it: the next process has to say so.
     ///
     /// # Errors
     /// If the disk fails; the folder counts as not closed then.
     pub fn close(mut self) -> Result<(), BrokerError> {
         let path = self.folder.path().to_owned();
         self.replicas.note_high_watermarks(&self.folder)?;
-        let sound = self.replicas.are_sound();
+        let is_known = self.settings.left.is_clean() || self.node.broker_epoch().is_some();
+        let sound = self.replicas.are_sound() && is_known;
         let closed = self.replicas.close();
         closed.map_err(|e| match e {
             log::LogError::Io { path, source } => BrokerError::disk(&path, source),
@@ -523,13 +525,10 @@ impl<D: Disk> Executor<D> {
                     self.schedule.space_warning = now.monotonic.plus(SPACE_WARNING);
                     tracing::warn!("the metadata log can't be written now ({what}); trying again");
                 }
-                self.held.push_front(again);
             }
-            Err(PersistError::Failed(e)) => {
-                self.held.clear();
-                out.push(Output::Stop(e));
-            }
+            Err(PersistError::Failed(e)) => out.push(Output::Stop(e)),
         }
+        self.held.push_front(again);
         false
     }
 

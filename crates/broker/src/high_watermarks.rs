@@ -49,11 +49,8 @@ impl HighWatermarks {
         }))
     }
 
-    /// Replaces the file, if anything has changed since `before`. It isn't worth a wait for the disk.
-    pub(crate) fn write<D: Disk>(&self, folder: &Folder<D>, before: &Self) -> Result<(), BrokerError> {
-        if self == before {
-            return Ok(());
-        }
+    /// Replaces the file. It isn't worth a wait for the disk.
+    pub(crate) fn write<D: Disk>(&self, folder: &Folder<D>) -> Result<(), BrokerError> {
         folder.replace_unsynced(FILE, self.encode().as_bytes())
     }
 
@@ -64,6 +61,17 @@ impl HighWatermarks {
 
     pub(crate) fn set(&mut self, replica: Key, offset: Offset) {
         self.offsets.insert(replica, offset);
+    }
+
+    pub(crate) fn remove(&mut self, replica: Key) {
+        self.offsets.remove(&replica);
+    }
+
+    /// Forgets all but these; whether there were others.
+    pub(crate) fn retain(&mut self, kept: impl Fn(Key) -> bool) -> bool {
+        let before = self.offsets.len();
+        self.offsets.retain(|replica, _| kept(*replica));
+        self.offsets.len() < before
     }
 
     fn encode(&self) -> String {

@@ -36,7 +36,7 @@ pub(crate) struct Replicas<D: Disk> {
     serving: Serving,
     /// As they stand in the checkpoint.
     high_watermarks: HighWatermarks,
-    /// The checkpoint lacks a replica, or says too much of one.
+    /// The checkpoint lacks a replica, or says too much of one, or knows one that isn't here any more.
     unnoted: bool,
     replicas: BTreeMap<Key, Replica<D>>,
     last_opened: u64,
@@ -92,6 +92,7 @@ impl<D: Disk> Replicas<D> {
         match change {
             MetadataChange::Registered { broker_epoch } => {
                 self.me.1 = *broker_epoch;
+                self.forget_others(metadata);
                 self.remove_left_over(metadata);
             }
             MetadataChange::Fenced(_) => {}
@@ -106,6 +107,8 @@ impl<D: Disk> Replicas<D> {
             MetadataChange::DeleteReplica(replica) => {
                 let key = (replica.topic_id, replica.partition);
                 let unopened = self.to_open.remove(&key);
+                self.high_watermarks.remove(key);
+                self.unnoted = true;
                 match self.replicas.remove(&key) {
                     Some(replica) if unopened || replica.is_offline() => self.remove(replica.dir),
                     Some(replica) => replica.delete(),
@@ -134,6 +137,16 @@ impl<D: Disk> Replicas<D> {
             // The executor asks for them.
             MetadataChange::IsrChanged(_) | MetadataChange::ConfigChanged { .. } => {}
         }
+    }
+
+    /// What is noted of replicas that others have now means nothing, should they come back.
+    fn forget_others(&mut self, metadata: &Metadata) {
+        let me = self.me.0;
+        let is_mine = |key: Key| {
+            let partition = metadata.partition(key.0, key.1);
+            partition.is_some_and(|partition| partition.replicas.contains(&me))
+        };
+        self.unnoted |= self.high_watermarks.retain(is_mine);
     }
 
     fn create(&mut self, key: Key, topic: &Topic, metadata: &Metadata, now: Clock) {
@@ -316,8 +329,8 @@ impl<D: Disk> Replicas<D> {
         Ok(replica)
     }
 
-    /// Whether the checkpoint must be written before anything else is told: a replica was made, or has lost what it
-    /// held for committed.
+    /// Whether the checkpoint must be written before anything else is told: a replica was made or deleted, or has
+    /// lost what it held for committed.
     pub(crate) fn are_unnoted(&self) -> bool {
         self.unnoted
     }
@@ -332,7 +345,7 @@ impl<D: Disk> Replicas<D> {
     /// # Errors
     /// If the disk fails; the checkpoint is as before then.
     pub(crate) fn note_high_watermarks(&mut self, folder: &Folder<D>) -> Result<(), BrokerError> {
-        self.unnoted = false;
+        let unnoted = std::mem::take(&mut self.unnoted);
         // Nothing is known of its replicas yet.
         if self.me.1 == BrokerEpoch(-1) {
             return Ok(());
@@ -343,8 +356,10 @@ impl<D: Disk> Replicas<D> {
                 marks.set(*key, replica.high_watermark());
             }
         }
-        marks.write(folder, &self.high_watermarks)?;
-        self.high_watermarks = marks;
+        if marks != self.high_watermarks || unnoted {
+            marks.write(folder)?;
+            self.high_watermarks = marks;
+        }
         Ok(())
     }
 

@@ -127,14 +127,17 @@ pub(crate) fn finish_reassignment(mut state: State, alive: impl Fn(BrokerId) -> 
     state.with_replicas(to).with_a_leader(alive)
 }
 
-/// The record of a partition's new state. Another leader gets another epoch.
+/// The record of a partition's new state. Another leader gets another epoch. So does the one that stays, where a
+/// replica goes: should that come back soon, what it fetched as the replica that it was, and will have deleted, counts
+/// no more.
 pub(crate) fn change(
     topic: &Topic,
     index: PartitionIndex,
     partition: &Partition,
     state: State,
 ) -> MetadataRecord {
-    let next = i32::from(state.leader != partition.leader);
+    let goes = partition.replicas.iter().any(|id| !state.replicas.contains(id));
+    let next = i32::from(state.leader != partition.leader || goes);
     MetadataRecord::PartitionChange {
         topic_id: topic.id,
         partition: index,

@@ -146,7 +146,7 @@ impl World {
                 return self.identified(producer, &response);
             }
             (Purpose::Consume { consumer, losses }, Response::Fetch(response)) => {
-                return self.consumed(consumer, losses, response);
+                return self.consumed(at, consumer, losses, response);
             }
             (
                 Purpose::Latest {

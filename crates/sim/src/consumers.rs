@@ -133,14 +133,17 @@ impl World {
     /// Whoever gave the records, leader or follower: they were committed.
     pub(crate) fn consumed(
         &mut self,
+        at: BrokerId,
         index: usize,
         losses: u64,
         response: FetchResponse,
     ) -> Result<(), String> {
         let answer = response.responses.into_iter().flat_map(|t| t.partitions).next();
         let consumer = &mut self.clients.consumers[index];
+        let may_be_old = self.promises.may_be_old(consumer.key, at);
         let promised = self.promises.of(consumer.key);
-        let Some(answer) = answer.filter(|_| losses == promised.losses && !promised.is_recovering()) else {
+        let is_void = losses != promised.losses || promised.is_recovering() || may_be_old;
+        let Some(answer) = answer.filter(|_| !is_void) else {
             return Ok(());
         };
         if answer.error_code == OFFSET_OUT_OF_RANGE {

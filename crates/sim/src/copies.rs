@@ -58,6 +58,10 @@ impl World {
             let before = known.views.iter().find(|v| is_same && key_of(v) == key_of(&view));
             if before != Some(&view) {
                 self.moved(id, before.copied(), &view, is_calm)?;
+                let grew = before.is_some_and(|before| before.high_watermark < view.high_watermark);
+                if grew && view.leads.is_some() && is_calm {
+                    self.had_enough(id, key_of(&view), known.metadata)?;
+                }
                 self.is_on_all_in_sync(key_of(&view))?;
             } else if is_new {
                 self.is_on_all_in_sync(key_of(&view))?;
@@ -77,7 +81,7 @@ impl World {
     ) -> Result<(), String> {
         let key = key_of(now);
         let start = self.brokers[&id].start;
-        let waits = self.executor(id).is_some_and(Executor::waits_for_space);
+        let waits = self.executor(id).is_some_and(Executor::is_held_up);
         if self.promises.counts(key, id) {
             // Taken away and given back at once: the copy begins anew.
             let is_another = !is_calm && now.high_watermark == Offset(0);
@@ -92,10 +96,6 @@ impl World {
             if now.online && from < now.high_watermark {
                 self.is_same(id, key, from)?;
             }
-        }
-        let grew = before.is_some_and(|before| before.high_watermark < now.high_watermark);
-        if grew && now.leads.is_some() && is_calm && !waits {
-            self.had_enough(id, key)?;
         }
         let Some(epoch) = now.leads.filter(|_| !waits) else {
             return Ok(());
@@ -116,7 +116,9 @@ impl World {
                 "broker {id}: the {what} of {name} went back from {before} to {now_}"
             ))
         };
-        if before.high_watermark > now.high_watermark {
+        // Where the files were not open it was noted by a process before, and they may have less since.
+        let may_have_lost = !before.online && now.high_watermark == now.end;
+        if before.high_watermark > now.high_watermark && !may_have_lost {
             return went_back("high watermark", before.high_watermark, now.high_watermark);
         }
         match before.online && now.online && before.start > now.start {
@@ -134,22 +136,23 @@ impl World {
         self.promises.of(key).commit(Bytes::from(bytes)).map_err(fail)
     }
 
-    /// A leader commits only while enough replicas are in sync.
-    fn had_enough(&self, id: BrokerId, key: Key) -> Result<(), String> {
-        let Some(metadata) = self.executor(id).map(Executor::metadata) else {
+    /// A leader commits only while enough replicas are in sync: now, or before the ISR became too small by what
+    /// it did at the same time.
+    fn had_enough(&self, id: BrokerId, key: Key, before: Index) -> Result<(), String> {
+        let Some(executor) = self.executor(id).filter(|e| !e.is_held_up()) else {
             return Ok(());
         };
-        let Some(partition) = metadata.partition(key.0, key.1) else {
-            return Ok(());
+        let has_enough = |metadata: &Metadata| {
+            let partition = metadata.partition(key.0, key.1);
+            partition.is_none_or(|partition| partition.isr.len() >= needed(metadata, key))
         };
-        match partition.isr.len() >= needed(metadata, key) {
-            true => Ok(()),
-            false => Err(format!(
-                "broker {id} has committed more of {}, with {:?} in sync",
-                self.name_of(key),
-                partition.isr
-            )),
+        if has_enough(executor.metadata()) || self.oracle.metadata(before).is_some_and(has_enough) {
+            return Ok(());
         }
+        Err(format!(
+            "broker {id} has committed more of {}, and too few are in sync",
+            self.name_of(key),
+        ))
     }
 
     /// What a leader calls committed is on everybody who is in sync, so that whoever leads next has it. Nobody
@@ -162,7 +165,7 @@ impl World {
         let Some((id, leader)) = committed.leader.and_then(|id| Some((id, view(id)?))) else {
             return Ok(());
         };
-        let waits = self.executor(id).is_some_and(Executor::waits_for_space);
+        let waits = self.executor(id).is_some_and(Executor::is_held_up);
         if leader.leads != Some(committed.leader_epoch) || waits {
             return Ok(());
         }
@@ -313,9 +316,7 @@ impl World {
 
     /// A partition in words.
     pub(crate) fn name_of(&self, (topic, partition): Key) -> String {
-        let known = self
-            .best_metadata()
-            .and_then(|metadata| metadata.topics.get(&topic));
+        let known = self.promises.metadata().topics.get(&topic);
         let name = known.map_or_else(|| no_name(topic), |topic| topic.name.clone());
         format!("{name}-{partition}")
     }

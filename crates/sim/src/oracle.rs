@@ -49,6 +49,11 @@ impl Oracle {
         self.created.len()
     }
 
+    /// The metadata after an entry, as far as anybody stopped there.
+    pub(crate) fn metadata(&self, after: Index) -> Option<&Metadata> {
+        self.committed.get(&after)
+    }
+
     /// A node holds itself for the leader of a term.
     pub(crate) fn leads(&mut self, id: BrokerId, term: Term) -> Result<(), String> {
         match *self.leaders.entry(term).or_insert(id) {

@@ -135,13 +135,18 @@ impl Promises {
     /// Whether what a broker holds of a partition counts: it is neither damaged nor of a time before everything was
     /// void.
     pub(crate) fn counts(&self, key: Key, id: BrokerId) -> bool {
-        let Some(promised) = self.partitions.get(&key) else {
-            return true;
-        };
+        !self.may_be_old(key, id) && !self.is_recovering(key) && !self.is_damaged(key, id)
+    }
+
+    /// Whether a broker may hold what was there before everything was void: it is no replica any more.
+    pub(crate) fn may_be_old(&self, key: Key, id: BrokerId) -> bool {
         let partition = self.metadata.partition(key.0, key.1);
         let is_replica = partition.is_some_and(|partition| partition.replicas.contains(&id));
-        let may_be_old = promised.losses > 0 && !is_replica;
-        !may_be_old && !promised.is_recovering() && !promised.damaged.contains_key(&id)
+        !is_replica
+            && self
+                .partitions
+                .get(&key)
+                .is_some_and(|promised| promised.losses > 0)
     }
 
     /// Whether a broker's copy is damaged.

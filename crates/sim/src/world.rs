@@ -275,7 +275,7 @@ impl World {
             broker.disk.stop_within(broker.disk.steps() + steps);
         }
         // What waited for space was looked at by nobody.
-        let before = match executor.waits_for_space() {
+        let before = match executor.is_held_up() {
             true => Index(0),
             false => executor.metadata().applied,
         };
@@ -287,10 +287,7 @@ impl World {
             self.crash(id);
             return Ok(());
         }
-        // What it has decided and could not write doesn't take effect.
-        if !outputs.iter().any(|output| matches!(output, Output::Stop(_))) {
-            self.look(id, before)?;
-        }
+        self.look(id, before)?;
         for output in outputs {
             match output {
                 Output::PeerFrame { to, frame } => self.send(id, to, frame),
@@ -313,28 +310,30 @@ impl World {
         let Some(executor) = &broker.executor else {
             return Ok(());
         };
+        // What it has decided and could not write doesn't take effect.
+        if executor.is_held_up() {
+            return self.watch(id, false);
+        }
         let metadata = executor.metadata();
         let is_calm = metadata.applied.0 <= before.0 + 1;
         if let Some(controller) = metadata.controller.filter(|c| c.id == id) {
             self.oracle.leads(id, controller.epoch)?;
         }
-        if !executor.waits_for_space() {
-            if metadata.applied != before {
-                self.oracle.applied(id, before, metadata)?;
-            }
-            let news = self.promises.follow(metadata);
-            for key in news.changed {
-                self.tell_of(key);
-            }
-            if let Some(key) = news.unfounded.filter(|_| !self.weather.disks_fail()) {
-                let name = self.name_of(key);
-                return Err(format!(
-                    "{name} had an unclean recovery, and somebody in sync had lost nothing"
-                ));
-            }
-            self.look_again(&news.recovered);
-            self.forget(&news.lost);
+        if metadata.applied != before {
+            self.oracle.applied(id, before, metadata)?;
         }
+        let news = self.promises.follow(metadata);
+        for key in news.changed {
+            self.tell_of(key);
+        }
+        if let Some(key) = news.unfounded.filter(|_| !self.weather.disks_fail()) {
+            let name = self.name_of(key);
+            return Err(format!(
+                "{name} had an unclean recovery, and somebody in sync had lost nothing"
+            ));
+        }
+        self.look_again(&news.recovered);
+        self.forget(&news.lost);
         self.watch(id, is_calm)
     }
 
