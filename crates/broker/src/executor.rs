@@ -307,16 +307,17 @@ impl<D: Disk> Executor<D> {
     }
 
     /// Flushes everything and marks the folder as cleanly closed, unless the files of some partition
-    /// have failed since the start: those are recovered at the next one; or records may be gone, and no controller
-    /// has heard of it: the next process has to say so.
+    /// have failed since the start: those are recovered at the next one. Nor where this process was never registered:
+    /// whether records may be gone is for the next one to say.
     ///
     /// # Errors
     /// If the disk fails; the folder counts as not closed then.
     pub fn close(mut self) -> Result<(), BrokerError> {
         let path = self.folder.path().to_owned();
         self.replicas.note_high_watermarks(&self.folder)?;
-        let is_known = self.settings.left.is_clean() || self.node.broker_epoch().is_some();
-        let sound = self.replicas.are_sound() && is_known;
+        // Before that nothing was opened, and not even flushed what an earlier process has left.
+        let has_opened = self.settings.left == Left::Closed || self.node.broker_epoch().is_some();
+        let sound = self.replicas.are_sound() && has_opened;
         let closed = self.replicas.close();
         closed.map_err(|e| match e {
             log::LogError::Io { path, source } => BrokerError::disk(&path, source),

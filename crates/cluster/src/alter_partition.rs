@@ -70,7 +70,7 @@ pub(crate) fn alter(alter: &AlterPartition, view: &View<'_>) -> Result<MetadataR
         .filter(|id| alter.isr.iter().any(|(member, _)| member == id))
         .collect();
     let alive = |id| registered(id).is_some_and(|b| !b.fenced);
-    let state = leaders::finish_reassignment(State::of(partition).with_isr(isr), alive);
+    let state = State::of(partition).with_isr(isr).with_a_leader(alive);
     Ok(leaders::change(topic, alter.partition, partition, state))
 }
 

@@ -45,13 +45,27 @@ impl State {
         self
     }
 
-    /// Led by the first of the replicas that is alive and may lead, or by the one that leads already, if it may.
+    /// Led by the first of the replicas that is alive and may lead, or by the one that leads already, if it may. A
+    /// reassignment ends where it can.
     pub(crate) fn with_a_leader(mut self, alive: impl Fn(BrokerId) -> bool) -> Self {
+        self = self.reassigned();
         if self.leader.is_none_or(|leader| !self.may_lead(leader)) {
             let mut able = self.replicas.iter().copied().filter(|id| self.may_lead(*id));
             self.leader = able.find(|id| alive(*id));
         }
         self
+    }
+
+    /// Held by the targets of its reassignment alone, once all of them are in sync, and above suspicion: whoever goes
+    /// may be the last who has everything.
+    fn reassigned(mut self) -> Self {
+        match self.reassignment.take() {
+            Some(Reassignment { to, .. }) if to.iter().all(|id| self.may_lead(*id)) => self.with_replicas(to),
+            under_way => {
+                self.reassignment = under_way;
+                self
+            }
+        }
     }
 
     /// Led by somebody else than this broker, if it leads.
@@ -111,20 +125,6 @@ fn lead_again(metadata: &Metadata, broker: BrokerId) -> Vec<MetadataRecord> {
         None => State::of(partition).with_a_leader(alive),
         Some(_) => State::of(partition),
     })
-}
-
-/// Ends a reassignment once all of its targets are in sync for sure: they are the replicas then, in one step.
-pub(crate) fn finish_reassignment(mut state: State, alive: impl Fn(BrokerId) -> bool) -> State {
-    let Some(Reassignment { to, .. }) = &state.reassignment else {
-        return state;
-    };
-    // In sync, and above suspicion: whoever goes may be the last who has everything.
-    if !to.iter().all(|id| state.may_lead(*id)) {
-        return state;
-    }
-    let to = to.clone();
-    state.reassignment = None;
-    state.with_replicas(to).with_a_leader(alive)
 }
 
 /// The record of a partition's new state. Another leader gets another epoch. So does the one that stays, where a

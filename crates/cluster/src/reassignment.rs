@@ -111,7 +111,7 @@ fn reassign_one(new: &NewReplicas, view: &View<'_>) -> Result<Option<MetadataRec
             "the partition has no leader, and one of its brokers that may be needed as one would go; start it",
         );
     }
-    let state = leaders::finish_reassignment(state.with_a_leader(alive), alive);
+    let state = state.with_a_leader(alive);
     let changed = state != State::of(known);
     Ok(changed.then(|| leaders::change(topic, index, known, state)))
 }

@@ -238,6 +238,9 @@ impl Reports {
         // Of those that reach equally far the preferred one.
         let in_order = known.replicas.iter().filter(|id| candidates.contains(id));
         let (reach, leader) = in_order.rev().filter_map(of).max_by_key(|(reach, _)| *reach)?;
+        if !leaders::is_unfenced(metadata, leader) {
+            return None;
+        }
         let mut state = State::of(known).with_isr(vec![leader]);
         state.unclean.clear();
         state.leader = Some(leader);
@@ -247,7 +250,7 @@ impl Reports {
             end: reach.end,
             forced,
         });
-        leaders::is_unfenced(metadata, leader).then_some(state)
+        Some(state.with_a_leader(|id| leaders::is_unfenced(metadata, id)))
     }
 
     /// How far a broker's log reaches, if that is known of this process and this state of the partition.

@@ -31,7 +31,9 @@ impl World {
         self.starts += 1;
         let start = self.starts;
         let (voters, observers) = self.ids().into_iter().partition(|id| id.0 <= self.weather.voters);
-        let mut node = Options::new(id, "sim", voters, Uuid::from_u128(self.random.number()));
+        let incarnation = Uuid::from_u128(self.random.number());
+        self.promises.begin(incarnation, start);
+        let mut node = Options::new(id, "sim", voters, incarnation);
         node.observers = observers;
         node.max_bytes_between_snapshots = BETWEEN_SNAPSHOTS;
         let port = 9_000 + u16::try_from(id.0).unwrap_or(0);

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use cluster::{Metadata, Partition};
-use record::{Batch, BrokerEpoch, BrokerId, LeaderEpoch, PartitionIndex, TopicId};
+use record::{Batch, BrokerId, LeaderEpoch, PartitionIndex, TopicId};
+use uuid::Uuid;
 
 /// A partition.
 pub(crate) type Key = (TopicId, PartitionIndex);
@@ -15,6 +16,8 @@ pub(crate) struct Promises {
     partitions: BTreeMap<Key, Promised>,
     /// The newest metadata that anybody has applied.
     metadata: Metadata,
+    /// Which start of a process each incarnation is.
+    starts: BTreeMap<Uuid, u64>,
     /// Brokers whose disks have ever lost something, or may have as far as they know.
     suspects: BTreeSet<BrokerId>,
 }
@@ -53,8 +56,8 @@ pub(crate) struct News {
 /// A damaged copy.
 #[derive(Debug, Clone, Copy)]
 struct Damage {
-    /// The registration of its broker at that time.
-    epoch: BrokerEpoch,
+    /// Processes from this one on have begun since.
+    since: u64,
     /// The next registration tells of it, or the metadata has shown it since.
     noticed: bool,
 }
@@ -80,12 +83,16 @@ impl Promises {
     /// `noticed`: its next process knows from the start.
     pub(crate) fn damage(&mut self, id: BrokerId, of: &[Key], noticed: bool) -> Vec<Key> {
         self.suspects.insert(id);
-        let registered = self.metadata.brokers.get(&id);
-        let epoch = registered.map_or(BrokerEpoch(-1), |broker| broker.epoch);
+        let since = self.starts.len() as u64 + 1;
         for key in of {
-            self.of(*key).damaged.insert(id, Damage { epoch, noticed });
+            self.of(*key).damaged.insert(id, Damage { since, noticed });
         }
         self.lost()
+    }
+
+    /// A process begins.
+    pub(crate) fn begin(&mut self, incarnation: Uuid, start: u64) {
+        self.starts.insert(incarnation, start);
     }
 
     /// A broker doesn't know whether its disk has lost something.
@@ -117,7 +124,8 @@ impl Promises {
         let unfounded = keys(metadata).into_iter().find(is_unfounded);
         let whole = keys(metadata).into_iter().filter(|key| {
             let partition = metadata.partition(key.0, key.1);
-            partition.is_some_and(|partition| self.of(*key).follow(partition, metadata))
+            let promised = self.partitions.entry(*key).or_default();
+            partition.is_some_and(|partition| promised.follow(partition, metadata, &self.starts))
         });
         News {
             recovered: whole.collect(),
@@ -177,13 +185,13 @@ impl Promises {
 
 impl Promised {
     /// Whether all replicas are in sync again, after a loss.
-    fn follow(&mut self, partition: &Partition, metadata: &Metadata) -> bool {
-        let brokers = &metadata.brokers;
-        let is_new = |id: &BrokerId, epoch: BrokerEpoch| brokers.get(id).is_some_and(|b| b.epoch > epoch);
+    fn follow(&mut self, partition: &Partition, metadata: &Metadata, starts: &BTreeMap<Uuid, u64>) -> bool {
+        let registered = |id: &BrokerId| starts.get(&metadata.brokers.get(id)?.incarnation).copied();
+        let is_new = |id: &BrokerId, since: u64| registered(id).is_some_and(|start| start >= since);
         self.damaged.retain(|id, damage| {
             let is_known = partition.unclean.contains(id);
-            damage.noticed |= is_new(id, damage.epoch) && (is_known || !partition.isr.contains(id));
-            is_known || !is_new(id, damage.epoch) || !damage.noticed
+            damage.noticed |= is_new(id, damage.since) && (is_known || !partition.isr.contains(id));
+            is_known || !is_new(id, damage.since) || !damage.noticed
         });
         let is_whole = partition.isr.len() == partition.replicas.len() && partition.unclean.is_empty();
         let is_later = self

@@ -85,7 +85,9 @@ impl World {
                 };
                 let lacks = |id: BrokerId| id == lack.broker && lack.files.is_none_or(|files| files == key);
                 let is_there = |id: &BrokerId| !lacks(*id) && !self.promises.is_damaged(key, *id);
-                if self.promises.is_recovering(key) || !known.isr.iter().any(is_there) {
+                // Its last wish was still on its way.
+                let went_alone = known.leader == Some(lack.broker) && partition.isr == [lack.broker];
+                if went_alone || self.promises.is_recovering(key) || !known.isr.iter().any(is_there) {
                     continue;
                 }
                 let name = self.name_of(key);
