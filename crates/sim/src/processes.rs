@@ -1,6 +1,7 @@
 //! How processes begin and end.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use broker::{Executor, ExecutorOptions, Left, Serving};
 use cluster::{Listener, Millis, Options};
@@ -19,6 +20,9 @@ pub(crate) const FOLDER: &str = "/broker";
 
 /// Some five to ten entries: each run makes many snapshots, sends them to who lags, and starts from them.
 const BETWEEN_SNAPSHOTS: u64 = 2_000;
+
+/// Shorter than by default: within a run, replicas fall behind and come back often.
+const MAX_LAG: Duration = Duration::from_secs(3);
 
 /// Brokers from 1 on that vote, at once or later.
 const MOST_VOTERS: i32 = 3;
@@ -50,7 +54,10 @@ impl World {
             folder,
             node,
             boot_id,
-            serving: Serving::default(),
+            serving: Serving {
+                replica_max_lag: MAX_LAG,
+                ..Serving::default()
+            },
         };
         let mut random = Random::new(self.random.number() as u64);
         let disk = self.brokers[&id].disk.clone();

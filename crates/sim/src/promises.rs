@@ -18,7 +18,7 @@ pub(crate) struct Promises {
     metadata: Metadata,
     /// Which start of a process each incarnation is.
     starts: BTreeMap<Uuid, u64>,
-    /// Brokers whose disks have ever lost something, or may have as far as they know.
+    /// Brokers whose disks have ever failed or lost something, or may have as far as they know.
     suspects: BTreeSet<BrokerId>,
 }
 
@@ -95,12 +95,16 @@ impl Promises {
         self.starts.insert(incarnation, start);
     }
 
-    /// A broker doesn't know whether its disk has lost something.
+    /// A broker's disk fails, or the broker doesn't know whether it has lost something.
     pub(crate) fn suspect(&mut self, id: BrokerId) {
         self.suspects.insert(id);
     }
 
-    /// Whether a recovery had a reason: everybody who was in sync had lost something, now or before. Brokers can't
+    pub(crate) fn is_suspect(&self, id: BrokerId) -> bool {
+        self.suspects.contains(&id)
+    }
+
+    /// Whether a recovery had a reason: the disks of all who were in sync have failed or lost something, now or before. Brokers can't
     /// know whether a partition was there when they lost what they had.
     fn is_founded(&self, before: &Partition) -> bool {
         before.isr.iter().all(|id| self.suspects.contains(id))

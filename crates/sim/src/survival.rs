@@ -84,10 +84,15 @@ impl World {
                     continue;
                 };
                 let lacks = |id: BrokerId| id == lack.broker && lack.files.is_none_or(|files| files == key);
-                let is_there = |id: &BrokerId| !lacks(*id) && !self.promises.is_damaged(key, *id);
+                // Those who may have lost something can't know what, and say so.
+                let is_doubtful = |id| self.promises.is_suspect(id) && partition.unclean.contains(&id);
+                let is_there = |id: &BrokerId| {
+                    let is_replica = partition.replicas.contains(id);
+                    is_replica && !lacks(*id) && !is_doubtful(*id) && !self.promises.is_damaged(key, *id)
+                };
                 // Its last wish was still on its way.
-                let went_alone = known.leader == Some(lack.broker) && partition.isr == [lack.broker];
-                if went_alone || self.promises.is_recovering(key) || !known.isr.iter().any(is_there) {
+                let took_all = known.leader == Some(lack.broker) && !partition.isr.iter().any(is_there);
+                if took_all || self.promises.is_recovering(key) || !known.isr.iter().any(is_there) {
                     continue;
                 }
                 let name = self.name_of(key);

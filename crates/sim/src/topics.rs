@@ -131,7 +131,7 @@ impl World {
 
     /// Clients learn of a topic, or of more partitions of it: they begin to write and to read.
     fn meet(&mut self, id: TopicId) {
-        let Some(known) = self.best_metadata().and_then(|metadata| metadata.topics.get(&id)) else {
+        let Some(known) = self.promises.metadata().topics.get(&id) else {
             return;
         };
         let (name, count) = (known.name.clone(), known.partitions.len() as i32);
@@ -144,9 +144,7 @@ impl World {
                 partitions: 0,
             });
         }
-        // Whoever knows best by now may know less than another one did.
-        let partitions = &mut self.clients.topics[place].partitions;
-        let before = std::mem::replace(partitions, count.max(*partitions));
+        let before = std::mem::replace(&mut self.clients.topics[place].partitions, count);
         for partition in before..count {
             self.write_and_read((id, PartitionIndex(partition)), &name);
         }

@@ -106,6 +106,7 @@ impl World {
 
     /// One of the next operations on the disk fails.
     fn fail_disk(&mut self, id: BrokerId) {
+        self.promises.suspect(id);
         let step = self.random.between(0, 20);
         self.tell(format!(
             "{id} has a disk that fails once, {step} operations from now"
@@ -120,6 +121,7 @@ impl World {
         let view = self.random.pick(&views)?;
         let key = (view.topic_id, view.partition);
         let name = self.name_of(key);
+        self.promises.suspect(id);
         self.tell(format!("{id} can't write {name}"));
         let broken = Path::new(FOLDER).join(name);
         let of = move |path: &Path| path.starts_with(&broken);

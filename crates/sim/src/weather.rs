@@ -140,12 +140,6 @@ impl Weather {
         }
     }
 
-    /// Whether files may fail or go, which is for brokers to notice.
-    pub(crate) fn disks_fail(&self) -> bool {
-        let fail = |fault: &Fault| matches!(fault, Fault::FailDisk | Fault::BreakFiles | Fault::Wipe);
-        self.faults.iter().any(fail) || self.missing == Some(Missing::Files)
-    }
-
     /// Nothing bad happens any more.
     pub(crate) fn clear_up(&mut self) {
         self.network.loss = 0;
