@@ -488,6 +488,9 @@ impl<D: Disk> Replica<D> {
                     log.set_start_offset(start).map_err(storage)?;
                 }
             }
+            // First it must be noted how much less is committed, or what is cut would be missed at the next start: the
+            // next answer says so again.
+            Step::Truncate(to) | Step::Reset(to) if to < self.high_watermark => follower.on_truncated(to),
             Step::Truncate(to) => {
                 let end = log.truncate_to(to).map_err(storage)?;
                 tracing::info!(partition = %self.dir.display(), %end, "cut off what the leader doesn't have");

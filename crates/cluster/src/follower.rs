@@ -137,7 +137,10 @@ impl Follower {
         if fetched.asked_epoch != self.leader_epoch {
             return Step::Nothing;
         }
-        if fetched.error == OFFSET_OUT_OF_RANGE && fetched.log_start > log.end {
+        // The leader's log begins behind this one's end; or it ends before this one's beginning, because acknowledged
+        // records were lost.
+        let is_apart = fetched.log_start > log.end || log.start == log.end;
+        if fetched.error == OFFSET_OUT_OF_RANGE && fetched.log_start >= Offset(0) && is_apart {
             return Step::Reset(fetched.log_start);
         }
         if fetched.error != 0 {
@@ -149,7 +152,13 @@ impl Follower {
             if self.bug == Some(crate::Bug::SkipTruncation) {
                 return Step::Nothing;
             }
-            return Step::Truncate(self.cut(epoch, end, log, own_end_of));
+            let agreed = self.agreed(epoch, end, own_end_of);
+            // Nothing agrees: cut at its beginning this log would lack what the leader has before it. Only where
+            // acknowledged records were lost.
+            return match agreed < log.start && fetched.log_start >= Offset(0) {
+                true => Step::Reset(fetched.log_start),
+                false => Step::Truncate(agreed.min(log.end).max(log.start)),
+            };
         }
         self.committed = self.committed.max(fetched.high_watermark);
         let start = (fetched.log_start > log.start).then_some(fetched.log_start);
@@ -168,14 +177,13 @@ impl Follower {
     }
 
     /// Up to where the log agrees with the leader's, as far as this answer tells; the next Fetch asks again.
-    fn cut(
+    fn agreed(
         &self,
         epoch: LeaderEpoch,
         end: Offset,
-        log: LogEnds,
         own_end_of: impl Fn(LeaderEpoch) -> Option<(LeaderEpoch, Offset)>,
     ) -> Offset {
-        let wanted = if end.0 < 0 {
+        if end.0 < 0 {
             self.high_watermark
         } else if epoch.0 < 0 {
             end
@@ -187,8 +195,7 @@ impl Follower {
                 Some((_, own_end)) => own_end,
                 None => end,
             }
-        };
-        wanted.min(log.end).max(log.start)
+        }
     }
 }
 

@@ -84,11 +84,11 @@ impl World {
                     continue;
                 };
                 let lacks = |id: BrokerId| id == lack.broker && lack.files.is_none_or(|files| files == key);
-                // Those who may have lost something can't know what, and say so.
-                let is_doubtful = |id| self.promises.is_suspect(id) && partition.unclean.contains(&id);
                 let is_there = |id: &BrokerId| {
                     let is_replica = partition.replicas.contains(id);
-                    is_replica && !lacks(*id) && !is_doubtful(*id) && !self.promises.is_damaged(key, *id)
+                    // Those who may have lost something can't know what, and say so.
+                    let is_clean = partition.isr.contains(id) && !partition.unclean.contains(id);
+                    is_replica && !lacks(*id) && (is_clean || !self.promises.is_suspect(*id))
                 };
                 // Its last wish was still on its way.
                 let took_all = known.leader == Some(lack.broker) && !partition.isr.iter().any(is_there);

@@ -150,6 +150,43 @@ fn the_high_watermark_is_the_leaders_as_far_as_the_log_reaches() {
     assert_eq!(on(fetched(20, 4), 14), (Step::Append { start }, Offset(14)));
 }
 
+/// Only where acknowledged records were lost: the leader's log doesn't reach to where this one begins.
+#[test]
+fn a_log_apart_from_the_leaders_begins_anew() {
+    let answered = |own: &Log, error, diverging| {
+        let mut follower = Follower::new(Some(BrokerId(2)), LeaderEpoch(9), Offset(39));
+        let fetched = FetchedPartition {
+            asked_epoch: LeaderEpoch(9),
+            error,
+            diverging,
+            high_watermark: Offset(-1),
+            log_start: Offset(2),
+            has_records: false,
+        };
+        follower.on_response(fetched, own.ends, |epoch| own.end_of(epoch), Millis(0))
+    };
+    let ends_at_12 = Some((LeaderEpoch(3), Offset(12)));
+    assert_eq!(
+        answered(&Log::new(&[(3, 39)], 45), 0, ends_at_12),
+        Step::Reset(Offset(2))
+    );
+    assert_eq!(
+        answered(&Log::new(&[(3, 10)], 45), 0, ends_at_12),
+        Step::Truncate(Offset(12))
+    );
+    let empty = Log {
+        epochs: Vec::new(),
+        ends: LogEnds {
+            start: Offset(39),
+            end: Offset(39),
+        },
+    };
+    assert_eq!(
+        answered(&empty, OFFSET_OUT_OF_RANGE, None),
+        Step::Reset(Offset(2))
+    );
+}
+
 #[test]
 fn errors_pause_and_a_log_that_is_gone_begins_anew() {
     let own = Log::new(&[(3, 0)], 8);
