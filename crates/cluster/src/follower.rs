@@ -174,6 +174,8 @@ impl Follower {
     /// The log was cut, and ends here now.
     pub fn on_truncated(&mut self, end: Offset) {
         self.high_watermark = self.high_watermark.min(end);
+        // What the leader called committed was of the log that this one has left.
+        self.committed = self.committed.min(end);
     }
 
     /// Up to where the log agrees with the leader's, as far as this answer tells; the next Fetch asks again.

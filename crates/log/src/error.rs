@@ -57,6 +57,21 @@ pub enum LogError {
     },
 }
 
+impl LogError {
+    /// Whether nothing is wrong but that the disk is full.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_disk_full(source))
+    }
+}
+
+/// Whether an error means that the disk is full.
+pub(crate) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 /// Why batches were not appended. The partition is as before, unless it is offline.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {

@@ -57,6 +57,9 @@ struct Durable {
     names_synced: u64,
     /// Whether the epochs' checkpoint was replaced without a sync.
     epochs_unsynced: bool,
+    /// Whether it knows epochs that were cut off, for there was no space to replace it: opening drops them, as long
+    /// as nothing is appended before it is replaced.
+    epochs_stale: bool,
 }
 
 impl<D: Disk> Partition<D> {

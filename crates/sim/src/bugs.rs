@@ -5,7 +5,7 @@ use cluster::Bug;
 use crate::run;
 
 /// The mistakes by their names, and within how many seeds each is found. CI tries those with [`FEW`].
-pub(crate) const BUGS: [(&str, Bug, u64); 20] = [
+pub(crate) const BUGS: [(&str, Bug, u64); 21] = [
     ("apply-uncommitted", Bug::ApplyUncommitted, 5),
     ("reuse-producer-ids", Bug::ReuseProducerIds, 5),
     ("answer-before-commit", Bug::AnswerBeforeCommit, 20),
@@ -23,6 +23,7 @@ pub(crate) const BUGS: [(&str, Bug, u64); 20] = [
     ("answer-when-deposed", Bug::AnswerWhenDeposed, 20),
     ("forget-producers", Bug::ForgetProducers, 10),
     ("read-uncommitted", Bug::ReadUncommitted, 5),
+    ("answer-before-sync", Bug::AnswerBeforeSync, 100),
     ("trust-unclean", Bug::TrustUnclean, 100),
     ("forget-in-snapshot", Bug::ForgetInSnapshot, 5),
     ("forget-voters", Bug::ForgetVoters, 20),
@@ -44,7 +45,11 @@ pub(crate) fn name_of(bug: Bug) -> &'static str {
     known.map_or("?", |(name, ..)| name)
 }
 
-/// The first seed that shows a mistake, and how; `None` where none of those within which it is to be found does.
+/// The first seed that shows a mistake, and how: it fails with the mistake, and passes without. `None` where none of
+/// those within which it is to be found does.
 pub(crate) fn found(bug: Bug, within: u64) -> Option<(u64, String)> {
-    (0..within).find_map(|seed| Some((seed, run(seed, Some(bug)).err()?.reason)))
+    (0..within).find_map(|seed| {
+        let reason = run(seed, Some(bug)).err()?.reason;
+        run(seed, None).is_ok().then_some((seed, reason))
+    })
 }

@@ -186,6 +186,9 @@ impl World {
     /// Records that are acknowledged with acks=all are committed, on as many replicas as must be in sync. Those
     /// that don't run, or haven't opened their files yet, may have them. `end`: behind the last of them.
     pub(crate) fn is_kept(&mut self, at: BrokerId, key: Key, end: i64) -> Result<(), String> {
+        if self.promises.may_be_old(key, at) {
+            return Ok(());
+        }
         let view = self.executor(at).and_then(|e| e.replica(key.0, key.1));
         let promised = self.promises.of(key);
         let committed = promised.committed_end();
@@ -205,7 +208,7 @@ impl World {
         };
         let may_have = |id: &&BrokerId| {
             let view = self.executor(**id).and_then(|e| e.replica(key.0, key.1));
-            view.is_none_or(|view| view.end.0 >= end || !view.online)
+            view.is_none_or(|view| view.end.0 >= end || !view.online) || self.promises.is_damaged(key, **id)
         };
         let copies = partition.replicas.iter().filter(may_have).count();
         match copies >= needed(metadata, key) {

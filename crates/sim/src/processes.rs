@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use broker::{Executor, ExecutorOptions, Left, Serving};
+use broker::{Durability, Executor, ExecutorOptions, Left, Serving};
 use cluster::{Listener, Millis, Options};
 use disk::{Disk, Kind, SimDisk};
 use record::BrokerId;
@@ -56,6 +56,10 @@ impl World {
             boot_id,
             serving: Serving {
                 replica_max_lag: MAX_LAG,
+                durability: match self.weather.syncs {
+                    true => Durability::PowerLoss,
+                    false => Durability::ProcessCrash,
+                },
                 ..Serving::default()
             },
         };
@@ -157,8 +161,10 @@ impl World {
         self.tell(format!("the power fails for {of:?}"));
         self.power_losses += 1;
         for id in of.iter().copied() {
-            // What was closed was synced.
-            if !self.brokers[&id].closed {
+            if self.weather.syncs {
+                self.doubt(id, false);
+            } else if !self.brokers[&id].closed {
+                // What was closed was synced.
                 self.damage(id, true);
             }
         }
@@ -202,6 +208,14 @@ impl World {
         held.retain(|key| noticed || holds(&self.name_of(*key)));
         let lost = self.promises.damage(id, &held, noticed);
         self.forget(&lost);
+        self.doubt(id, true);
+    }
+
+    /// What a broker alone had may be gone: what nobody waited for, and where that is `unsynced` what it acknowledged with acks=1.
+    fn doubt(&mut self, id: BrokerId, unsynced: bool) {
+        let producers = self.clients.producers.iter_mut();
+        let doubtful = producers.filter(|producer| producer.is_doubtful(unsynced));
+        doubtful.for_each(|producer| producer.forget_taken_by(id));
     }
 
     /// What was promised of these partitions is void.

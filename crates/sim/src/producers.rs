@@ -377,6 +377,23 @@ impl Producer {
         }
     }
 
+    /// Whether what it writes is gone with one disk: with acks=0, and with acks=1 where what is acknowledged may be
+    /// `unsynced`.
+    pub(crate) fn is_doubtful(&self, unsynced: bool) -> bool {
+        match self.kind {
+            Kind::AcksNone => true,
+            Kind::AcksOne => unsynced,
+            Kind::AcksAll | Kind::Idempotent => false,
+        }
+    }
+
+    /// What this broker took may be gone.
+    pub(crate) fn forget_taken_by(&mut self, id: BrokerId) {
+        for batch in &mut self.batches {
+            batch.told = batch.told.filter(|told| told.by != id);
+        }
+    }
+
     /// A record by the number of its batch and its place in it.
     pub(crate) fn value(&self, batch: usize, place: u64) -> String {
         format!("{}#{batch}.{place}", self.name)

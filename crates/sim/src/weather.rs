@@ -21,6 +21,8 @@ pub(crate) struct Weather {
     pub(crate) crash_within: u64,
     /// Longest pause or cut, in ms.
     pub(crate) longest: u64,
+    /// Nothing counts before it is on disk, so that a loss of power takes nothing that counted.
+    pub(crate) syncs: bool,
     /// What the others must do without, for a while.
     pub(crate) missing: Option<Missing>,
     pub(crate) clients: Clients,
@@ -133,6 +135,7 @@ impl Weather {
             fault_every: random.between(300, 4_000),
             crash_within: sometimes(random, 600, 1, 60),
             longest: random.between(200, 9_000),
+            syncs: random.chance(400),
             missing: random
                 .pick(&[None, None, Some(Missing::Broker), Some(Missing::Files)])
                 .flatten(),

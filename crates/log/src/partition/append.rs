@@ -8,6 +8,7 @@ use record::{BatchHeader, LeaderEpoch, Timestamp, TimestampType, set_base_offset
 use super::Partition;
 use super::check::{check_batch, refusal};
 use crate::epochs::Epochs;
+use crate::error::is_disk_full;
 use crate::folder::Part;
 use crate::producers::Staged;
 use crate::segment::Active;
@@ -204,7 +205,7 @@ impl<D: Disk> Partition<D> {
 
     /// Notes that `epoch` begins at the end offset, if it is new.
     fn note_epoch(&mut self, epoch: LeaderEpoch) -> Result<(), AppendError> {
-        if self.epochs.last() == Some(epoch) {
+        if self.epochs.last() == Some(epoch) && !self.durable.epochs_stale {
             return Ok(());
         }
         let mut epochs = self.epochs.clone();
@@ -216,7 +217,8 @@ impl<D: Disk> Partition<D> {
     /// the leader, and is forgotten on disk as well: whoever opens the log would believe it.
     fn note_copied_epoch(&mut self, epoch: LeaderEpoch) -> Result<(), AppendError> {
         let known = self.epochs.last() == Some(epoch);
-        if known && self.epochs.of_last_record(self.active.end) == Some(epoch) {
+        let has_records = self.epochs.of_last_record(self.active.end) == Some(epoch);
+        if known && has_records && !self.durable.epochs_stale {
             return Ok(());
         }
         let mut epochs = self.epochs.clone();
@@ -226,10 +228,12 @@ impl<D: Disk> Partition<D> {
     }
 
     fn store_epochs(&mut self, epochs: Epochs) -> Result<(), AppendError> {
-        if epochs != self.epochs {
-            epochs.write(&self.folder, false)?;
+        let is_stale = self.durable.epochs_stale;
+        if epochs != self.epochs || is_stale {
+            epochs.write(&self.folder, is_stale)?;
             self.epochs = epochs;
             self.durable.epochs_unsynced = true;
+            self.durable.epochs_stale = false;
             self.durable.names_changed += 1;
         }
         Ok(())
@@ -279,9 +283,9 @@ fn fits(header: &BatchHeader, bytes: &[u8]) -> Result<usize, record::BatchError>
 
 impl AppendError {
     fn of(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(error),
-            _ => Self::Io(error),
+        match is_disk_full(&error) {
+            true => Self::DiskFull(error),
+            false => Self::Io(error),
         }
     }
 }

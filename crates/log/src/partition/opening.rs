@@ -289,6 +289,7 @@ impl<D: Disk> Opening<D> {
                 names_changed: 1,
                 names_synced: 0,
                 epochs_unsynced: true,
+                epochs_stale: false,
             },
             offline: None,
             scratch: Vec::new(),

@@ -100,7 +100,11 @@ impl<D: Disk> Partition<D> {
         self.folder.sync()?;
         // Opening drops epochs that begin behind the end, but cannot invent those that are missing.
         self.epochs.truncate_to(end);
-        self.epochs.write(&self.folder, true)?;
+        let written = self.epochs.write(&self.folder, true);
+        self.durable.epochs_stale = written.as_ref().is_err_and(LogError::is_disk_full);
+        if !self.durable.epochs_stale {
+            written?;
+        }
 
         let resumed = if in_active {
             self.active.cut_to(position, &self.options).map_err(io)?

@@ -224,6 +224,29 @@ fn a_full_disk_refuses_to_roll_and_recovers_too() {
 }
 
 #[test]
+fn a_full_disk_does_not_keep_records_from_being_cut() {
+    let (disk, mut partition) = fresh(Options::default());
+    for (value, epoch) in [("a", 1), ("b", 2), ("c", 4)] {
+        append(&mut partition, value, epoch).unwrap();
+    }
+    disk.set_capacity(Some(0));
+    assert_eq!(partition.truncate_to(Offset(2)).unwrap(), Offset(2));
+    let error = append(&mut partition, "d", 2).unwrap_err();
+    assert!(matches!(error, AppendError::DiskFull(_)), "{error}");
+    let (reopened, _) = open(&disk.after_kill(), Options::default(), Trust::SameBoot);
+    assert_eq!(reopened.last_epoch(), Some(LeaderEpoch(2)));
+
+    disk.set_capacity(None);
+    append(&mut partition, "d", 2).unwrap();
+    append(&mut partition, "e", 3).unwrap();
+    let (reopened, _) = open(&disk.after_kill(), Options::default(), Trust::SameBoot);
+    assert_eq!(values(&reopened), ["a/0", "b/0", "d/0", "e/0"]);
+    let ends = [1, 2, 3, 4].map(|epoch| reopened.end_offset_for_epoch(LeaderEpoch(epoch)));
+    let end = |epoch, offset| Some((LeaderEpoch(epoch), Offset(offset)));
+    assert_eq!(ends, [end(1, 1), end(2, 3), end(3, 4), None]);
+}
+
+#[test]
 fn a_short_write_that_cannot_be_cut_away_takes_the_partition_offline() {
     let (disk, mut partition) = fresh(Options::default());
     append(&mut partition, "kept", 0).unwrap();
