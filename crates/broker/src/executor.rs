@@ -216,8 +216,9 @@ impl<D: Disk> Executor<D> {
         if !self.settings.syncs_in_groups {
             self.sync_dirty(now, &mut out);
         }
+        // Where there is no space it is said with the next tick that is due.
         if self.replicas.are_unnoted() {
-            self.note_high_watermarks();
+            let _ = self.replicas.note_high_watermarks(&self.folder);
         }
         out
     }
@@ -307,17 +308,17 @@ impl<D: Disk> Executor<D> {
     }
 
     /// Flushes everything and marks the folder as cleanly closed, unless the files of some partition
-    /// have failed since the start: those are recovered at the next one. Nor where this process was never registered:
-    /// whether records may be gone is for the next one to say.
+    /// have failed since the start: those are recovered at the next one. Nor where this process was never registered,
+    /// unless the folder was closed before: whether records may be gone is for the next one to say.
     ///
     /// # Errors
     /// If the disk fails; the folder counts as not closed then.
     pub fn close(mut self) -> Result<(), BrokerError> {
         let path = self.folder.path().to_owned();
         self.replicas.note_high_watermarks(&self.folder)?;
-        // Before that nothing was opened, and not even flushed what an earlier process has left.
-        let has_opened = self.settings.left == Left::Closed || self.node.broker_epoch().is_some();
-        let sound = self.replicas.are_sound() && has_opened;
+        // Where nothing was opened, not even that was flushed what an earlier process has left.
+        let is_untouched = self.settings.left == Left::Closed && !self.replicas.is_registered();
+        let sound = self.held.is_empty() && (self.replicas.are_sound() || is_untouched);
         let closed = self.replicas.close();
         closed.map_err(|e| match e {
             log::LogError::Io { path, source } => BrokerError::disk(&path, source),
@@ -354,11 +355,13 @@ impl<D: Disk> Executor<D> {
         self.replicas.finish_flushes(self.flusher.take_done());
         if now.monotonic >= self.schedule.reopen {
             self.schedule.reopen = now.monotonic.plus(REOPEN);
-            self.replicas.reopen(self.node.metadata(), now);
+            self.reopen_failed(now);
         }
         if now.monotonic >= self.schedule.checkpoint {
             self.schedule.checkpoint = now.monotonic.plus(CHECKPOINT);
-            self.note_high_watermarks();
+            if let Err(e) = self.replicas.note_high_watermarks(&self.folder) {
+                tracing::warn!("it could not be noted which replicas are here, and what is committed: {e}");
+            }
         }
         self.fetch_from_leaders(now, out);
         self.ask_for_isrs(now, out);
@@ -372,10 +375,15 @@ impl<D: Disk> Executor<D> {
         }
     }
 
-    /// Nothing is lost but time where it fails: what is committed is learnt again.
-    fn note_high_watermarks(&mut self) {
-        if let Err(e) = self.replicas.note_high_watermarks(&self.folder) {
-            tracing::warn!("the high watermarks could not be noted: {e}");
+    /// Opens again what has failed, so that a broker recovers by itself once its disk does. What a failed sync has left
+    /// out is unknown from then on, whatever later ones say: a loss of power may take it.
+    fn reopen_failed(&mut self, now: Clock) {
+        if !self.replicas.has_failed() {
+            return;
+        }
+        match self.folder.doubt_durability() {
+            Ok(()) => self.replicas.reopen(self.node.metadata(), now),
+            Err(e) => tracing::warn!("what has failed isn't opened again yet: {e}"),
         }
     }
 
@@ -604,7 +612,8 @@ impl<D: Disk> Executor<D> {
         }
         let noted = match self.settings.serving.durability {
             Durability::ProcessCrash => Ok(()),
-            Durability::PowerLoss => self.folder.note_durability(),
+            Durability::PowerLoss if self.replicas.are_sound() => self.folder.note_durability(),
+            Durability::PowerLoss => Ok(()),
         };
         if let Err(e) = noted.and_then(|()| self.folder.note_boot(&self.settings.boot_id)) {
             tracing::warn!("the boot id could not be stored: {e}");

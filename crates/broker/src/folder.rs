@@ -6,6 +6,7 @@
 //! | `boot-id` | the kernel's boot id of the last start |
 //! | `durability` | there while nothing is acknowledged before it is flushed |
 //! | `clean-shutdown` | there only between a graceful stop and the next start |
+//! | `replication-offset-checkpoint` | which replicas were made, what of them is committed ([`crate::high_watermarks`]) |
 //! | `quorum-state` | Raft's term and vote ([`crate::quorum_store`]) |
 //! | `__cluster_metadata-0/` | Raft's entries, a snapshot of the metadata |
 //! | `<topic>-<partition>/` | one partition's records |
@@ -89,7 +90,7 @@ impl<D: Disk> Folder<D> {
         }
         folder.take_back(CLEAN)?;
         if durability == Durability::ProcessCrash {
-            folder.take_back(DURABILITY)?;
+            folder.doubt_durability()?;
         }
         // Written last: a folder without it is new, whatever else a crash left there. Written always:
         // a folder that can't be written is noticed now and not at the first record, and names that a
@@ -230,6 +231,11 @@ impl<D: Disk> Folder<D> {
             Some(_) => Ok(()),
             None => self.replace(DURABILITY, b"power-loss\n"),
         }
+    }
+
+    /// Takes that back.
+    pub(crate) fn doubt_durability(&self) -> Result<(), BrokerError> {
+        self.take_back(DURABILITY)
     }
 
     /// Durably takes back a word that was given, before anything is appended.

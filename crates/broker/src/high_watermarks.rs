@@ -11,9 +11,9 @@
 //! Kafka's format 0 has the topic's name in place of its id; but a name can be given to another topic, of which none of
 //! this holds.
 //!
-//! The offsets may be old, and are never too high: a replica that starts from them learns more from its leader. A
-//! replica is noted as soon as its folder is there and before it copies anything, so that one that is noted and has no
-//! folder has lost it.
+//! The offsets may be old, and are never too high: a replica that starts from them learns more from its leader, and one
+//! that ends below has lost records. A replica is noted as soon as its folder is there and before it copies anything, so
+//! that one that is noted and has no folder has lost it.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(crate) struct HighWatermarks {
 }
 
 impl HighWatermarks {
-    /// Reads them; none where the file is absent or damaged, which costs nothing but time.
+    /// Reads them; none where the file is absent or damaged: then nobody knows whether a folder is missing.
     pub(crate) fn read<D: Disk>(folder: &Folder<D>) -> Result<Self, BrokerError> {
         let found = match folder.read(FILE) {
             Ok(None) => return Ok(Self::default()),
@@ -49,9 +49,13 @@ impl HighWatermarks {
         }))
     }
 
-    /// Replaces the file. It isn't worth a wait for the disk.
-    pub(crate) fn write<D: Disk>(&self, folder: &Folder<D>) -> Result<(), BrokerError> {
-        folder.replace_unsynced(FILE, self.encode().as_bytes())
+    /// Replaces the file. What only says more than `before` isn't worth a wait for the disk.
+    pub(crate) fn write<D: Disk>(&self, folder: &Folder<D>, before: &Self) -> Result<(), BrokerError> {
+        let is_less = |(replica, offset): (&Key, &Offset)| self.of(*replica).is_some_and(|now| now < *offset);
+        match before.offsets.iter().any(is_less) {
+            true => folder.replace(FILE, self.encode().as_bytes()),
+            false => folder.replace_unsynced(FILE, self.encode().as_bytes()),
+        }
     }
 
     /// What was noted of a replica, if it was ever made.

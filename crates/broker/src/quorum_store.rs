@@ -106,17 +106,20 @@ impl<D: Disk> QuorumStore<D> {
         };
         let (mut log, recovery) = Partition::open(folder.disk().clone(), path.clone(), options, now, trust)
             .map_err(|e| failed(&path, e))?;
+        if log.is_damaged() {
+            let why = recovery.cut.as_ref().map_or_else(
+                || "an earlier start has found that".to_owned(),
+                |cut| format!("{}, segment {}, byte {}", cut.reason, cut.segment, cut.position),
+            );
+            return Err(BrokerError::MetadataLog {
+                path,
+                reason: format!(
+                    "entries that were durable can't be read ({why}); the other brokers hold copies: stop this \
+                     broker, move its folder away and start it again"
+                ),
+            });
+        }
         if let Some(cut) = &recovery.cut {
-            if trust != Trust::Nothing && !recovery.last_unfinished_only {
-                return Err(BrokerError::MetadataLog {
-                    path,
-                    reason: format!(
-                        "entries that were durable can't be read ({}, segment {}, byte {}); the other brokers \
-                         hold copies: stop this broker, move its folder away and start it again",
-                        cut.reason, cut.segment, cut.position
-                    ),
-                });
-            }
             tracing::warn!(
                 bytes = recovery.truncated_bytes,
                 reason = cut.reason,

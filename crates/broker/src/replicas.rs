@@ -34,7 +34,7 @@ pub(crate) struct Replicas<D: Disk> {
     folder: PathBuf,
     left: Left,
     serving: Serving,
-    /// As they stand in the checkpoint.
+    /// As they stand in the checkpoint, without those that aren't held any more.
     high_watermarks: HighWatermarks,
     /// The checkpoint lacks a replica, or says too much of one, or knows one that isn't here any more.
     unnoted: bool,
@@ -336,7 +336,7 @@ impl<D: Disk> Replicas<D> {
     }
 
     /// A replica has lost what it held for committed.
-    pub(crate) fn note_loss(&mut self) {
+    pub(crate) fn unnote(&mut self) {
         self.unnoted = true;
     }
 
@@ -345,9 +345,8 @@ impl<D: Disk> Replicas<D> {
     /// # Errors
     /// If the disk fails; the checkpoint is as before then.
     pub(crate) fn note_high_watermarks(&mut self, folder: &Folder<D>) -> Result<(), BrokerError> {
-        let unnoted = std::mem::take(&mut self.unnoted);
         // Nothing is known of its replicas yet.
-        if self.me.1 == BrokerEpoch(-1) {
+        if !self.is_registered() {
             return Ok(());
         }
         let mut marks = HighWatermarks::default();
@@ -356,9 +355,10 @@ impl<D: Disk> Replicas<D> {
                 marks.set(*key, replica.high_watermark());
             }
         }
-        if marks != self.high_watermarks || unnoted {
-            marks.write(folder)?;
+        if marks != self.high_watermarks || self.unnoted {
+            marks.write(folder, &self.high_watermarks)?;
             self.high_watermarks = marks;
+            self.unnoted = false;
         }
         Ok(())
     }
@@ -401,15 +401,23 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    /// Opens again what went offline, so that a broker recovers by itself once its disk does.
-    pub(crate) fn reopen(&mut self, metadata: &Metadata, now: Clock) {
-        let offline: Vec<Key> = self
+    /// The partitions whose files can't be used.
+    fn failed(&self) -> impl Iterator<Item = Key> {
+        let failed = self
             .replicas
             .iter()
-            .filter(|(key, replica)| replica.is_offline() && !self.to_open.contains(key))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in offline {
+            .filter(|(key, replica)| replica.is_offline() && !self.to_open.contains(key));
+        failed.map(|(key, _)| *key)
+    }
+
+    /// Whether the files of some can't be used.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed().next().is_some()
+    }
+
+    /// Opens again those whose files can't be used.
+    pub(crate) fn reopen(&mut self, metadata: &Metadata, now: Clock) {
+        for key in self.failed().collect::<Vec<_>>() {
             self.reopened = true;
             // This process has written since the folder was opened, whatever it was like then.
             let trust = if self.trust() == Trust::Nothing {
@@ -426,9 +434,14 @@ impl<D: Disk> Replicas<D> {
         !self.replicas.values().any(Replica::is_offline)
     }
 
-    /// Whether the files of all partitions could be used ever since this process opened them.
+    /// Whether all partitions are known, and their files could be used ever since this process opened them.
     pub(crate) fn are_sound(&self) -> bool {
-        self.are_online() && !self.reopened
+        self.is_registered() && self.are_online() && !self.reopened
+    }
+
+    /// Whether it is known which partitions are held here.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.me.1 != BrokerEpoch(-1)
     }
 
     /// What is to be made durable of a partition.
@@ -574,7 +587,7 @@ impl<D: Disk> Replicas<D> {
                 if log.is_damaged() {
                     tracing::warn!(partition = %dir.display(), "records may be gone; it leads only when nobody else can");
                 }
-                self.unnoted |= noted.is_none();
+                self.unnoted |= noted.is_none_or(|noted| log.end_offset() < noted);
                 State::Online(Box::new(log))
             }
             Err(e) => {
@@ -606,7 +619,7 @@ impl<D: Disk> Replicas<D> {
             tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
         }
         // After a loss of power it is no surprise, and the controller knows.
-        if trust != Trust::Nothing && noted.is_some_and(|noted| recovery.end_offset < noted) {
+        if self.left.is_clean() && noted.is_some_and(|noted| recovery.end_offset < noted) {
             log.note_damage()?;
         }
         // What an earlier process has left doesn't count either before it is synced.

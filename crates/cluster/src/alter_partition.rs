@@ -69,7 +69,7 @@ pub(crate) fn alter(alter: &AlterPartition, view: &View<'_>) -> Result<MetadataR
         .copied()
         .filter(|id| alter.isr.iter().any(|(member, _)| member == id))
         .collect();
-    let alive = |id| registered(id).is_some_and(|b| !b.fenced);
+    let alive = |id| leaders::is_unfenced(metadata, id);
     let state = State::of(partition).with_isr(isr).with_a_leader(alive);
     Ok(leaders::change(topic, alter.partition, partition, state))
 }

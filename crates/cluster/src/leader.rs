@@ -283,8 +283,20 @@ impl Leader {
         self.progress(was_short)
     }
 
-    /// What to ask of the controller now: another ISR. Ask after every event, and with every tick.
-    pub fn alteration(&mut self, metadata: &Metadata, now: Millis) -> Option<AlterPartition> {
+    /// Whether a replica is in sync, or was proposed to be: whoever leads next may be this one.
+    #[must_use]
+    pub fn may_be_in_sync(&self, id: BrokerId) -> bool {
+        self.maximal_isr().contains(&id)
+    }
+
+    /// What to ask of the controller now: another ISR. Ask after every event, and with every tick. This broker's log
+    /// begins at `own_start`: nobody is added who would bring back what was deleted before.
+    pub fn alteration(
+        &mut self,
+        metadata: &Metadata,
+        own_start: Offset,
+        now: Millis,
+    ) -> Option<AlterPartition> {
         if self.question.under_way || now < self.question.not_before {
             return None;
         }
@@ -292,7 +304,7 @@ impl Leader {
             .replicas
             .iter()
             .copied()
-            .filter(|id| self.belongs(*id, metadata, now))
+            .filter(|id| self.belongs(*id, metadata, own_start, now))
             .collect();
         let withdraws = self.isr.proposed.difference(&wanted).next().is_some();
         if wanted == self.isr.committed && !withdraws {
@@ -353,7 +365,7 @@ impl Leader {
     }
 
     /// Whether a replica shall be in the ISR.
-    fn belongs(&self, id: BrokerId, metadata: &Metadata, now: Millis) -> bool {
+    fn belongs(&self, id: BrokerId, metadata: &Metadata, own_start: Offset, now: Millis) -> bool {
         if id == self.place.broker {
             return true;
         }
@@ -372,9 +384,10 @@ impl Leader {
         let eligible = registered.is_some_and(|b| !b.fenced && Some(b.epoch) == follower.broker_epoch);
         let fetches = now.since(follower.fetched_at) <= self.options.max_lag;
         let caught_up = end >= self.high_watermark && end >= self.place.log_end;
+        let forgets = follower.start.is_some_and(|start| start >= own_start);
         #[cfg(feature = "deliberate-bugs")]
         let caught_up = caught_up || self.makes(crate::Bug::JoinEarly);
-        eligible && fetches && caught_up
+        eligible && fetches && caught_up && forgets
     }
 
     /// The broker epoch of a member, as it fetches; -1 for one that hasn't yet.

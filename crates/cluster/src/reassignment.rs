@@ -94,7 +94,7 @@ fn reassign_one(new: &NewReplicas, view: &View<'_>) -> Result<Option<MetadataRec
         }
         None => give_up(known)?,
     };
-    let alive = |id| metadata.brokers.get(&id).is_some_and(|b| !b.fenced);
+    let alive = |id| leaders::is_unfenced(metadata, id);
     let before = State::of(known);
     let could_lead = before.isr.iter().any(|id| before.may_lead(*id));
     let can_lead = state.isr.iter().any(|id| state.may_lead(*id));

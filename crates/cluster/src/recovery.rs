@@ -46,8 +46,8 @@ pub struct ReportedReplica {
 /// What a broker knows of its copy of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaCondition {
-    /// Records may be missing that were there when this process began, or at its end: the files failed, or more
-    /// than the last unfinished write was cut off.
+    /// Records may be missing that this process or an earlier one had: the files failed or are gone, or more than the
+    /// last unfinished write was cut off.
     pub damaged: bool,
     /// How far its log reaches; `None` where its files can't be used.
     pub reach: Option<Reach>,

@@ -16,6 +16,8 @@ pub(crate) const METADATA: &str = "partition.metadata";
 pub(crate) const START: &str = "log-start-offset-checkpoint";
 /// Everything below was made durable.
 pub(crate) const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
+/// What it says while everything is removed: what is missing then was not lost.
+pub(crate) const BEGINNING_ANEW: Offset = Offset(-1);
 /// There where records may be gone that were acknowledged, until whoever decides knows.
 pub(crate) const DAMAGED: &str = "damaged";
 
@@ -62,6 +64,13 @@ pub(crate) struct Folder<D: Disk> {
 }
 
 impl<D: Disk> Folder<D> {
+    pub(crate) fn at(disk: &D, path: &Path) -> Self {
+        Self {
+            disk: disk.clone(),
+            path: path.to_owned(),
+        }
+    }
+
     /// Path of a file that is named after an offset.
     pub(crate) fn part(&self, part: Part, offset: Offset) -> PathBuf {
         self.path.join(format!("{:020}.{}", offset.0, part.extension()))

@@ -18,7 +18,7 @@ pub enum Trust {
     Nothing,
 }
 
-/// What opening a partition found and did; feeds the decision whether it is *clean*.
+/// What opening a partition found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// The end offset after recovery.

@@ -100,6 +100,17 @@ impl World {
         let Some(epoch) = now.leads.filter(|_| !waits) else {
             return Ok(());
         };
+        let deleted = self.promises.of(key).deleted;
+        let partition = self.promises.metadata().partition(key.0, key.1);
+        let is_newest =
+            partition.is_some_and(|known| (known.leader, known.leader_epoch) == (Some(id), epoch));
+        if is_newest && now.online && now.start.0 < deleted && self.promises.counts(key, id) {
+            return Err(format!(
+                "broker {id} leads {} from {}, records below {deleted} were deleted",
+                self.name_of(key),
+                now.start
+            ));
+        }
         if self.oracle.leads_partition(id, start, key.0, key.1, epoch)? {
             let (name, end, committed) = (self.name_of(key), now.end, now.high_watermark);
             self.tell(format!(
@@ -211,12 +222,16 @@ impl World {
             view.is_none_or(|view| view.end.0 >= end || !view.online) || self.promises.is_damaged(key, **id)
         };
         let copies = partition.replicas.iter().filter(may_have).count();
-        match copies >= needed(metadata, key) {
+        // What is asked for may have changed just now.
+        let before = self.brokers[&at].before;
+        let known = self.oracle.metadata(before);
+        let needed = known.map_or(0, |before| needed(before, key).min(needed(metadata, key)));
+        let is_calm = metadata.applied.0 <= before.0 + 1;
+        match copies >= needed || !is_calm {
             true => Ok(()),
             false => Err(format!(
-                "{} was acknowledged up to {end} with {copies} copies, {} are asked for",
+                "{} was acknowledged up to {end} with {copies} copies, {needed} are asked for",
                 self.name_of(key),
-                needed(metadata, key)
             )),
         }
     }

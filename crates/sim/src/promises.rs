@@ -33,6 +33,8 @@ pub(crate) struct Promised {
     committed: BTreeMap<i64, Committed>,
     /// Records below may be gone, as clients wanted.
     pub(crate) deleted_up_to: i64,
+    /// Records below are gone, as clients were told.
+    pub(crate) deleted: i64,
     damaged: BTreeMap<BrokerId, Damage>,
     /// How often everything was void.
     pub(crate) losses: u64,
@@ -180,6 +182,7 @@ impl Promises {
                 promised.recovering = Some(partition.leader_epoch);
                 promised.losses += 1;
                 promised.committed.clear();
+                promised.deleted = 0;
                 lost.push(key);
             }
         }
@@ -214,10 +217,9 @@ impl Promised {
         self.committed.last_key_value().map_or(0, |(_, batch)| batch.end)
     }
 
-    /// The beginning of the batch that holds an offset.
-    pub(crate) fn boundary(&self, offset: i64) -> i64 {
-        let before = self.committed.range(..=offset).next_back();
-        before.map_or(0, |(base, _)| *base)
+    /// A client was told that the records below are gone.
+    pub(crate) fn delete(&mut self, below: i64) {
+        self.deleted = self.deleted.max(below);
     }
 
     /// Whether nothing can be said of what is committed.

@@ -284,7 +284,7 @@ impl World {
         let Some(at) = self.leader_of(key) else { return };
         let promised = self.promises.of(key);
         let end = promised.committed_end().unsigned_abs();
-        let up_to = promised.boundary(self.random.below(end + 1) as i64);
+        let up_to = self.random.below(end + 1) as i64;
         promised.deleted_up_to = promised.deleted_up_to.max(up_to);
         self.tell(format!(
             "client asks {at} to delete {name}-{partition} up to {up_to}"
@@ -316,6 +316,10 @@ impl World {
                     "records up to {up_to} were deleted, of {most} that were ever asked for; the first is said to be {}",
                     answer.low_watermark
                 ))
+            }
+            Some(answer) if answer.error_code == 0 => {
+                self.promises.of(key).delete(answer.low_watermark);
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -53,6 +53,8 @@ pub(crate) struct Broker {
     pub(crate) executor: Option<Executor<SimDisk>>,
     /// Which start of which process this is.
     pub(crate) start: u64,
+    /// Up to where it had applied metadata before what it does now.
+    pub(crate) before: Index,
     pub(crate) paused_until: Millis,
     pub(crate) disk: SimDisk,
     /// The last process has closed its folder.
@@ -109,6 +111,7 @@ impl World {
         let broker = || Broker {
             executor: None,
             start: 0,
+            before: Index(0),
             paused_until: Millis(0),
             disk: SimDisk::new(),
             closed: false,
@@ -279,6 +282,7 @@ impl World {
             true => Index(0),
             false => executor.metadata().applied,
         };
+        broker.before = before;
         let outputs = executor.on(input, clock);
         if dies.is_some() && !broker.disk.is_stopped() {
             broker.disk.stop_before(u64::MAX);

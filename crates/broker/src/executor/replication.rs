@@ -188,8 +188,9 @@ impl<D: Disk> Executor<D> {
     /// Asks the controller for another ISR, if the leader of the partition wants one.
     fn ask_for_isr(&mut self, key: Key, now: Clock, out: &mut Vec<Output>) {
         let metadata = self.node.metadata();
+        let own_start = self.replicas.start_of(key);
         let leader = self.replicas.get_mut(key).and_then(Replica::leader_mut);
-        if let Some(alter) = leader.and_then(|leader| leader.alteration(metadata, now.monotonic)) {
+        if let Some(alter) = leader.and_then(|leader| leader.alteration(metadata, own_start, now.monotonic)) {
             let request = ControllerRequest::AlterPartition(alter);
             self.ask(request, super::asked::Asked::AlterPartition(key), now, out);
         }
@@ -385,9 +386,15 @@ impl<D: Disk> Executor<D> {
 
     /// Takes what the leader gave for one partition.
     fn take(&mut self, key: Key, asked: Asked, data: PartitionData, now: Clock, out: &mut Vec<Output>) {
+        let is_unnoted = self.replicas.are_unnoted();
         let Some(replica) = self.replicas.get_mut(key) else {
             return;
         };
+        // What the checkpoint says of this replica may be too much, or nothing.
+        if is_unnoted {
+            replica.on_fetch_failed(now.monotonic);
+            return;
+        }
         // What has changed since it asked makes the answer void.
         if replica.log().map(|log| log.end_offset()) != Ok(asked.offset) {
             return;
@@ -410,7 +417,7 @@ impl<D: Disk> Executor<D> {
         }
         let after = replica.high_watermark();
         if after < before {
-            self.replicas.note_loss();
+            self.replicas.unnote();
         }
         if !records.is_empty() {
             self.replicas.note_append(key);

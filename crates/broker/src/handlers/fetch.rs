@@ -195,7 +195,9 @@ impl<D: Disk> Fetch<'_, D> {
             start: Offset(asked.log_start_offset),
             end: from,
         };
-        let up_to = self.reader.reads_up_to(replica, asker)?;
+        let up_to = self
+            .reader
+            .reads_up_to(replica, asker, asked.last_fetched_epoch)?;
         let high_watermark = replica.committed();
         #[cfg(feature = "deliberate-bugs")]
         let (up_to, high_watermark) = match self.bug {
@@ -232,7 +234,12 @@ impl<D: Disk> Fetch<'_, D> {
 
 impl Reader {
     /// Up to where it may read; the ends of a follower's log are noted.
-    fn reads_up_to<D: Disk>(self, replica: &mut Replica<D>, asker: LogEnds) -> Result<Offset, Refusal> {
+    fn reads_up_to<D: Disk>(
+        self,
+        replica: &mut Replica<D>,
+        asker: LogEnds,
+        last_epoch: i32,
+    ) -> Result<Offset, Refusal> {
         let from = asker.end;
         let log = replica.log()?;
         let (start, end) = (log.start_offset(), log.end_offset());
@@ -248,7 +255,13 @@ impl Reader {
             }
             Self::Follower(follower, now) => (follower, now),
         };
-        if !(start..=end).contains(&from) {
+        // A log that knows of no epoch agrees with any other. One that isn't in sync and begins behind this one may be
+        // of a time before records were lost: going on from there would leave a hole.
+        let in_sync = replica
+            .leader()
+            .is_some_and(|leader| leader.may_be_in_sync(follower.0));
+        let may_leave_hole = last_epoch < 0 && from > start && !in_sync;
+        if !(start..=end).contains(&from) || may_leave_hole {
             return Err(ResponseError::OffsetOutOfRange.into());
         }
         replica.on_fetch(follower, asker, now)

@@ -72,7 +72,7 @@ fn moved_to(offset: i64) -> Progress {
 }
 
 fn asked(leader: &mut Leader, metadata: &Metadata, now: u64) -> Option<Vec<(i32, i64)>> {
-    let alter = leader.alteration(metadata, Millis(now))?;
+    let alter = leader.alteration(metadata, Offset(0), Millis(now))?;
     Some(alter.isr.iter().map(|(id, epoch)| (id.0, epoch.0)).collect())
 }
 

@@ -59,10 +59,7 @@ impl<D: Disk> Partition<D> {
     /// # Errors
     /// Where the file system fails.
     pub fn is_there(disk: &D, dir: &Path) -> Result<bool, LogError> {
-        let folder = Folder {
-            disk: disk.clone(),
-            path: dir.to_owned(),
-        };
+        let folder = Folder::at(disk, dir);
         let exists = disk.exists(dir).map_err(|e| folder.error(e))?;
         Ok(exists && !folder.offsets(Part::Log)?.is_empty())
     }
@@ -72,10 +69,7 @@ impl<D: Disk> Partition<D> {
     /// # Errors
     /// Where the file system fails.
     pub fn note_loss(disk: &D, dir: &Path) -> Result<(), LogError> {
-        let folder = Folder {
-            disk: disk.clone(),
-            path: dir.to_owned(),
-        };
+        let folder = Folder::at(disk, dir);
         folder.create()?;
         folder.note_damage()
     }
@@ -85,10 +79,7 @@ impl<D: Disk> Partition<D> {
     /// # Errors
     /// Where the file is unreadable.
     pub fn read_topic_id(disk: &D, dir: &Path) -> Result<Option<TopicId>, LogError> {
-        let folder = Folder {
-            disk: disk.clone(),
-            path: dir.to_owned(),
-        };
+        let folder = Folder::at(disk, dir);
         let path = folder.path.join(METADATA);
         let Some(content) = folder.read(&path)? else {
             return Ok(None);

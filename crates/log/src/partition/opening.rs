@@ -10,7 +10,7 @@ use super::open::Files;
 use super::truncate::{newest_snapshot, remove_snapshots, replay};
 use super::{Durable, Partition};
 use crate::epochs::Epochs;
-use crate::folder::{Folder, Part, RECOVERY_POINT, START};
+use crate::folder::{BEGINNING_ANEW, Folder, Part, RECOVERY_POINT, START};
 use crate::producers::Producers;
 use crate::scanner::{Broken, Scanner, Step};
 use crate::segment::{Active, Sealed};
@@ -254,6 +254,7 @@ impl<D: Disk> Opening<D> {
         mut recovery: Recovery,
     ) -> Result<(Partition<D>, Recovery), LogError> {
         let end = active.end;
+        let flushed = flushed.max(Offset(0));
         let first = sealed.first().map_or(active.base, |segment| segment.base);
         let start = self.start.unwrap_or(first);
         epochs.truncate_to(end);
@@ -262,7 +263,7 @@ impl<D: Disk> Opening<D> {
         if changed {
             epochs.write(&self.folder, false)?;
         }
-        epochs.begin_at(start);
+        epochs.begin_at(first);
         let bases: Vec<Offset> = sealed
             .iter()
             .map(|segment| segment.base)
@@ -270,7 +271,8 @@ impl<D: Disk> Opening<D> {
             .collect();
         remove_snapshots(&self.folder, |at| at > end || (at != end && !bases.contains(&at)))?;
         let is_short = start < first || start > end;
-        if is_short {
+        let is_lost = is_short && self.point != BEGINNING_ANEW;
+        if is_lost {
             self.note_damage()?;
         }
         let mut partition = Partition {
@@ -296,7 +298,7 @@ impl<D: Disk> Opening<D> {
         };
         if is_short {
             recovery.truncated_bytes += partition.size_bytes();
-            recovery.last_unfinished_only = false;
+            recovery.last_unfinished_only &= !is_lost;
             let reason = format!("the log reaches from {first} to {end}, its start offset is {start}");
             recovery.cut.get_or_insert(Cut {
                 segment: first,

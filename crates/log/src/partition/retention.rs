@@ -33,7 +33,6 @@ impl<D: Disk> Partition<D> {
         if offset > start {
             self.folder.write_offset(START, offset, true)?;
             self.start = offset;
-            self.epochs.begin_at(offset);
         }
         Ok(())
     }
@@ -85,6 +84,9 @@ impl<D: Disk> Partition<D> {
         let start = self.sealed[last].end;
         self.set_start_offset(start)?;
         let removed: Vec<_> = self.sealed.drain(..count).collect();
+        // Not from the start offset, which may lie within a batch: who asks where an epoch ended gets the whole truth.
+        self.epochs
+            .begin_at(self.sealed.first().map_or(self.active.base, |first| first.base));
         for segment in &removed {
             self.folder.remove_segment(segment.base)?;
             self.folder
@@ -100,10 +102,7 @@ impl<D: Disk> Partition<D> {
     /// Where the file system fails; [`Partition::remove_deleted`] finishes the work later.
     pub fn delete(self) -> Result<(), LogError> {
         let Folder { disk, path } = &self.folder;
-        let doomed = Folder {
-            disk: disk.clone(),
-            path: renamed(path, self.options.topic_id, DELETED),
-        };
+        let doomed = Folder::at(disk, &renamed(path, self.options.topic_id, DELETED));
         if disk.exists(&doomed.path).map_err(|e| doomed.error(e))? {
             remove_folder(&doomed)?;
         }
@@ -121,10 +120,7 @@ impl<D: Disk> Partition<D> {
         if dir.as_os_str().as_encoded_bytes().ends_with(STRAY.as_bytes()) {
             return Ok(dir.to_owned());
         }
-        let folder = Folder {
-            disk: disk.clone(),
-            path: dir.to_owned(),
-        };
+        let folder = Folder::at(disk, dir);
         let aside = renamed(dir, Self::read_topic_id(disk, dir)?, STRAY);
         if disk.exists(&aside).map_err(|e| folder.error(e))? {
             return Err(LogError::Io {
@@ -141,16 +137,10 @@ impl<D: Disk> Partition<D> {
     /// # Errors
     /// Where the file system fails.
     pub fn remove_deleted(disk: &D, data_dir: &Path) -> Result<(), LogError> {
-        let data = Folder {
-            disk: disk.clone(),
-            path: data_dir.to_owned(),
-        };
+        let data = Folder::at(disk, data_dir);
         for entry in disk.read_dir(data_dir).map_err(|e| data.error(e))? {
             if entry.kind == Kind::Dir && entry.name.ends_with(DELETED) {
-                remove_folder(&Folder {
-                    disk: disk.clone(),
-                    path: data_dir.join(entry.name),
-                })?;
+                remove_folder(&Folder::at(disk, &data_dir.join(entry.name)))?;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use record::{Offset, Timestamp};
 
 use super::Partition;
 use crate::LogError;
-use crate::folder::{Folder, Part, RECOVERY_POINT, START};
+use crate::folder::{BEGINNING_ANEW, Folder, Part, RECOVERY_POINT, START};
 use crate::producers::Producers;
 use crate::scanner::Scanner;
 use crate::segment::Active;
@@ -138,7 +138,7 @@ impl<D: Disk> Partition<D> {
         self.durable.truncations += 1;
         self.durable.flushed = base;
         self.durable.recovery_point = Offset(0);
-        self.folder.write_offset(RECOVERY_POINT, Offset(0), true)?;
+        self.folder.write_offset(RECOVERY_POINT, BEGINNING_ANEW, true)?;
         // A log that ends below its start offset is reset when it is opened: the rest of this may
         // be interrupted.
         self.folder.write_offset(START, start, true)?;
@@ -153,6 +153,7 @@ impl<D: Disk> Partition<D> {
         self.epochs.clear();
         self.epochs.write(&self.folder, true)?;
         self.active = Active::create(&self.folder, base)?;
+        self.folder.write_offset(RECOVERY_POINT, Offset(0), false)?;
         self.durable.names_changed += 1;
         Ok(())
     }

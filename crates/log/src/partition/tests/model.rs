@@ -263,7 +263,8 @@ impl Story {
             assert_eq!(found, story.model.find(timestamp), "time {timestamp}");
             if let Some(expected) = story.model.end_of_epoch(epoch) {
                 let (_, found) = partition.end_offset_for_epoch(LeaderEpoch(epoch)).unwrap();
-                assert_eq!(found.0, expected, "epoch {epoch}");
+                // Of what isn't served any more the partition may know more.
+                assert_eq!(found.0.max(start), expected, "epoch {epoch}");
             }
         });
     }
