@@ -129,10 +129,14 @@ impl World {
         };
         // Where the files were not open it was noted by a process before, and they may have less since.
         let may_have_lost = !before.online && now.high_watermark == now.end;
-        if before.high_watermark > now.high_watermark && !may_have_lost {
+        // A copy without records that isn't in sync begins anew where the leader does.
+        let known = self.promises.metadata().partition(now.topic_id, now.partition);
+        let in_sync = known.is_some_and(|known| known.isr.contains(&id));
+        let begins_anew = before.start == before.end && !in_sync;
+        if before.high_watermark > now.high_watermark && !may_have_lost && !begins_anew {
             return went_back("high watermark", before.high_watermark, now.high_watermark);
         }
-        match before.online && now.online && before.start > now.start {
+        match before.online && now.online && before.start > now.start && !begins_anew {
             true => went_back("first offset", before.start, now.start),
             false => Ok(()),
         }
