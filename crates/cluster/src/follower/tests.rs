@@ -187,6 +187,25 @@ fn a_log_apart_from_the_leaders_begins_anew() {
     );
 }
 
+/// What the leader called committed was of the log that is cut here.
+#[test]
+fn a_log_that_was_cut_learns_anew_what_is_committed() {
+    let own = Log::new(&[(3, 0)], 45);
+    let mut follower = Follower::new(Some(BrokerId(2)), LeaderEpoch(9), Offset(45));
+    follower.on_truncated(Offset(12));
+    let fetched = FetchedPartition {
+        asked_epoch: LeaderEpoch(9),
+        error: 0,
+        diverging: None,
+        high_watermark: Offset(14),
+        log_start: Offset(0),
+        has_records: true,
+    };
+    let step = follower.on_response(fetched, own.ends, |epoch| own.end_of(epoch), Millis(0));
+    assert_eq!(step, Step::Append { start: None });
+    assert_eq!(follower.on_log_end(Offset(30)), Offset(14));
+}
+
 #[test]
 fn errors_pause_and_a_log_that_is_gone_begins_anew() {
     let own = Log::new(&[(3, 0)], 8);

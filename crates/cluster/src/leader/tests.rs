@@ -90,6 +90,26 @@ fn a_record_is_committed_when_all_in_sync_have_it() {
     assert_eq!(asked(&mut leader, &metadata(), 20), None);
 }
 
+/// What was deleted would be there again under the next leader.
+#[test]
+fn whoever_has_more_than_was_deleted_is_not_in_sync_yet() {
+    let mut leader = leader(&[1, 2]);
+    let mut fetched = |start: i64| {
+        let fetch = FollowerFetch {
+            from: BrokerId(3),
+            broker_epoch: BrokerEpoch(13),
+            start: Offset(start),
+            offset: Offset(10),
+            log_end: Offset(10),
+        };
+        leader.on_fetch(fetch, Millis(0)).expect("a replica");
+        let asked = leader.alteration(&metadata(), Offset(5), Millis(0));
+        asked.is_some_and(|alter| alter.isr.iter().any(|(id, _)| *id == BrokerId(3)))
+    };
+    assert!(!fetched(4));
+    assert!(fetched(5));
+}
+
 #[test]
 fn nothing_is_committed_while_too_few_are_in_sync() {
     let mut leader = leader(&[1, 2]);

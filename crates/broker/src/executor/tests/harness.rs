@@ -35,6 +35,18 @@ impl Harness {
     }
 
     pub(crate) fn start_serving(disk: &SimDisk, incarnation: u128, boot_id: &str, serving: Serving) -> Self {
+        let mut harness = Self::open(disk, incarnation, boot_id, serving);
+        for _ in 0..200 {
+            harness.tick();
+            if harness.executor.is_ready() {
+                return harness;
+            }
+        }
+        panic!("the broker was not ready after 10 s");
+    }
+
+    /// A broker on this disk that nothing has happened to yet.
+    pub(crate) fn open(disk: &SimDisk, incarnation: u128, boot_id: &str, serving: Serving) -> Self {
         let mut node =
             cluster::Options::new(BrokerId(1), "c", vec![BrokerId(1)], Uuid::from_u128(incarnation));
         // Every test restarts from snapshots, too.
@@ -60,19 +72,12 @@ impl Harness {
             state
         });
         let executor = Executor::open(disk.clone(), options, clock(0), random).expect("opens");
-        let mut harness = Self {
+        Self {
             executor,
             now: 0,
             serial: 0,
             done: Vec::new(),
-        };
-        for _ in 0..200 {
-            harness.tick();
-            if harness.executor.is_ready() {
-                return harness;
-            }
         }
-        panic!("the broker was not ready after 10 s");
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -51,6 +51,39 @@ fn a_folder_with_files_that_failed_is_not_called_clean() {
     assert_eq!(broker.produce("bad", batch(&["b"])), (0, 0));
 }
 
+/// It would take the word out of the mouth of the next one, which has to say that records may be gone.
+#[test]
+fn a_process_that_was_never_registered_leaves_a_folder_as_it_was() {
+    let disk = SimDisk::new();
+    let mut broker = Harness::start(&disk, 1);
+    broker.create("t", &[]);
+    broker.produce("t", batch(&["a"]));
+    drop(broker);
+
+    for (disk, boot, left) in [
+        (disk.after_kill(), "boot", Left::SameBoot),
+        (disk.after_power_loss(|_| 0), "another boot", Left::OtherBoot),
+    ] {
+        let short = Harness::open(&disk, 2, boot, Serving::default());
+        assert_eq!(short.executor.left(), left);
+        short.executor.close().expect("closes");
+        let again = Harness::open(&disk, 3, boot, Serving::default());
+        assert_eq!(again.executor.left(), left);
+    }
+
+    let broker = Harness::start(&disk.after_kill(), 2);
+    broker.executor.close().expect("closes");
+    let short = Harness::open(&disk, 3, "boot", Serving::default());
+    let left = short.executor.left();
+    short.executor.close().expect("closes");
+    let again = Harness::open(&disk, 4, "boot", Serving::default());
+    assert_eq!(
+        left,
+        again.executor.left(),
+        "nothing has happened since it was closed"
+    );
+}
+
 #[test]
 fn acknowledged_records_survive_a_kill() {
     let disk = SimDisk::new();

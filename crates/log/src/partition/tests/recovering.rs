@@ -111,6 +111,15 @@ fn anything_else_at_the_end_is_more_than_an_unfinished_write() {
         );
         assert!(!recovery.last_unfinished_only, "{what}: {recovery:?}");
         assert!(recovery.cut.is_some(), "{what}");
+        assert!(partition.is_damaged(), "{what}");
+        let disk = disk.after_kill();
+        let (mut partition, recovery) = open(&disk, small(), Trust::SameBoot);
+        assert_eq!(recovery.cut, None, "{what}");
+        assert!(partition.is_damaged(), "{what}: it stays known");
+        partition.forget_damage().unwrap();
+        drop(partition);
+        let (partition, _) = open(&disk, small(), Trust::SameBoot);
+        assert!(!partition.is_damaged(), "{what}");
     }
 }
 
