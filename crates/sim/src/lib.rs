@@ -15,8 +15,9 @@
 //! * of metadata: two leaders of one term; committed metadata that differs or goes back; an epoch that two processes
 //!   lead; a leader that wasn't in sync; a producer id given twice;
 //! * of partitions: what any broker calls committed isn't what others have called so, or isn't on everybody who is in
-//!   sync; a high watermark or a first offset that goes back; less than `min.insync.replicas` copies of what was
-//!   acknowledged with acks=all;
+//!   sync; a high watermark or a first offset that goes back; a leader that has what was deleted; an unclean recovery
+//!   where somebody in sync had lost nothing; less than `min.insync.replicas` copies of what was acknowledged with
+//!   acks=all;
 //! * of consumers: a batch that isn't committed as it is, from leader or follower; a latest offset that goes back;
 //! * of idempotent producers: a batch that was sent again, however late, and is said to be elsewhere.
 //!
@@ -32,6 +33,7 @@
 //!
 //! What a disk loses is no broken promise by itself (`promises`): a copy is *damaged* then. Only where an ISR
 //! consists of damaged copies everything promised of the partition is void, until all replicas are in sync again.
+//! In some runs brokers sync what counts (`kafka.durability: power-loss`): a loss of power damages nothing then.
 //!
 //! A simulator that finds nothing may be blind, so mistakes can be made on purpose ([`cluster::Bug`]), and a test
 //! shows in how many seeds each is found (`bugs`).

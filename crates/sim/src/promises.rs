@@ -14,7 +14,7 @@ pub(crate) type Key = (TopicId, PartitionIndex);
 #[derive(Debug, Default)]
 pub(crate) struct Promises {
     partitions: BTreeMap<Key, Promised>,
-    /// The newest metadata that anybody has applied.
+    /// The newest metadata that anybody has applied, durably.
     metadata: Metadata,
     /// Which start of a process each incarnation is.
     starts: BTreeMap<Uuid, u64>,
@@ -25,7 +25,7 @@ pub(crate) struct Promises {
 /// What was promised of one partition: what was committed, and whether it may have been lost since.
 ///
 /// A copy is *damaged* from the moment that its disk lost what was written, until its broker was seen outside
-/// the ISR with a new registration: whoever enters an ISR has everything. Where the ISR consists of damaged
+/// the ISR in a later process: whoever enters an ISR has everything. Where the ISR consists of damaged
 /// copies alone everything promised before is void.
 #[derive(Debug, Default)]
 pub(crate) struct Promised {
@@ -106,8 +106,8 @@ impl Promises {
         self.suspects.contains(&id)
     }
 
-    /// Whether a recovery had a reason: the disks of all who were in sync have failed or lost something, now or before. Brokers can't
-    /// know whether a partition was there when they lost what they had.
+    /// Whether a recovery had a reason: the disks of all who were in sync have failed or lost something, now or
+    /// before. Brokers can't know whether a partition was there when they lost what they had.
     fn is_founded(&self, before: &Partition) -> bool {
         before.isr.iter().all(|id| self.suspects.contains(id))
     }
