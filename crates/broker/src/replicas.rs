@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cluster::{Metadata, MetadataChange, Progress, ReplicaCondition, ReplicationOptions, Topic};
-use disk::{Disk, Kind};
+use disk::Disk;
 use kafka_protocol::ResponseError;
-use log::{LogError, Options, Partition, Trust};
+use log::{LogError, Partition};
 use record::{BrokerEpoch, BrokerId, Offset, PartitionIndex, Timestamp, TopicId};
 
-use crate::flusher::{Done, Job};
 use crate::folder::{Folder, Left};
 use crate::high_watermarks::HighWatermarks;
-use crate::quorum_store::METADATA_LOG;
 use crate::refusal::Refusal;
 use crate::replica::{Advance, Assigned, Mandate, Replica, State};
-use crate::{BrokerError, Clock, Durability, Serving, topic_settings};
+use crate::{BrokerError, Clock, Serving, topic_settings};
+
+mod left_over;
+mod opening;
+mod syncing;
 
 /// Partitions that are opened for one input. Each is some fsyncs, or a scan of its newest segment; a
 /// broker that does this for hundreds in one go is silent for so long that others think it dead.
@@ -139,16 +141,6 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    /// What is noted of replicas that others have now means nothing, should they come back.
-    fn forget_others(&mut self, metadata: &Metadata) {
-        let me = self.me.0;
-        let is_mine = |key: Key| {
-            let partition = metadata.partition(key.0, key.1);
-            partition.is_some_and(|partition| partition.replicas.contains(&me))
-        };
-        self.unnoted |= self.high_watermarks.retain(is_mine);
-    }
-
     fn create(&mut self, key: Key, topic: &Topic, metadata: &Metadata, now: Clock) {
         let dir = self.folder.join(format!("{}-{}", topic.name, key.1));
         let replica = if self.may_open > 0 && self.to_open.is_empty() {
@@ -193,39 +185,6 @@ impl<D: Disk> Replicas<D> {
                 },
             );
         }
-    }
-
-    /// Opens some of the partitions that wait for it, as a new input begins. Whether these were the last.
-    pub(crate) fn open_more(&mut self, metadata: &Metadata, now: Clock) -> bool {
-        self.may_open = OPENED_AT_ONCE;
-        let waited = self.has_unopened();
-        while self.may_open > 0
-            && let Some(key) = self.to_open.pop_first()
-        {
-            self.may_open -= 1;
-            self.open_again(key, metadata, now, self.trust());
-        }
-        waited && !self.has_unopened()
-    }
-
-    /// Whether partitions wait for being opened.
-    pub(crate) fn has_unopened(&self) -> bool {
-        !self.to_open.is_empty()
-    }
-
-    /// Opens the files of a replica that has none open, and goes on with its part.
-    fn open_again(&mut self, key: Key, metadata: &Metadata, now: Clock, trust: Trust) {
-        let Some(topic) = metadata.topics.get(&key.0) else {
-            return;
-        };
-        let Some(before) = self.replicas.remove(&key) else {
-            return;
-        };
-        let assigned = before.assigned();
-        let mut replica = self.open(key, before.dir.clone(), topic, metadata, now.wall, trust);
-        replica.succeed(&before);
-        self.replicas.insert(key, replica);
-        self.assign(key, assigned, metadata, now);
     }
 
     /// How it is with the partitions that were opened, or that it was tried with; and which opening it was.
@@ -401,34 +360,6 @@ impl<D: Disk> Replicas<D> {
         }
     }
 
-    /// The partitions whose files can't be used.
-    fn failed(&self) -> impl Iterator<Item = Key> {
-        let failed = self
-            .replicas
-            .iter()
-            .filter(|(key, replica)| replica.is_offline() && !self.to_open.contains(key));
-        failed.map(|(key, _)| *key)
-    }
-
-    /// Whether the files of some can't be used.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed().next().is_some()
-    }
-
-    /// Opens again those whose files can't be used.
-    pub(crate) fn reopen(&mut self, metadata: &Metadata, now: Clock) {
-        for key in self.failed().collect::<Vec<_>>() {
-            self.reopened = true;
-            // This process has written since the folder was opened, whatever it was like then.
-            let trust = if self.trust() == Trust::Nothing {
-                Trust::Nothing
-            } else {
-                Trust::SameBoot
-            };
-            self.open_again(key, metadata, now, trust);
-        }
-    }
-
     /// Whether the files of all partitions can be used.
     pub(crate) fn are_online(&self) -> bool {
         !self.replicas.values().any(Replica::is_offline)
@@ -442,44 +373,6 @@ impl<D: Disk> Replicas<D> {
     /// Whether it is known which partitions are held here.
     pub(crate) fn is_registered(&self) -> bool {
         self.me.1 != BrokerEpoch(-1)
-    }
-
-    /// What is to be made durable of a partition.
-    pub(crate) fn begin_flush(&mut self, key: Key) -> Option<Job<D>> {
-        // It is done with all the rest.
-        if self.syncs() {
-            return None;
-        }
-        let replica = self.replicas.get_mut(&key)?;
-        let State::Online(log) = &mut replica.state else {
-            return None;
-        };
-        match log.begin_flush() {
-            Ok(flush) => Some(Job {
-                key,
-                opened: replica.opened,
-                flush,
-            }),
-            Err(e) => {
-                tracing::error!(partition = %replica.dir.display(), "not flushed: {e}");
-                None
-            }
-        }
-    }
-
-    /// Takes note of what was made durable.
-    pub(crate) fn finish_flushes(&mut self, done: Vec<Done<D>>) {
-        for Done { job, result } in done {
-            let replica = self.replicas.get_mut(&job.key);
-            let Some(replica) = replica.filter(|replica| replica.opened == job.opened) else {
-                continue;
-            };
-            if let State::Online(log) = &mut replica.state
-                && let Err(e) = log.finish_flush(job.flush, result)
-            {
-                tracing::error!(partition = %replica.dir.display(), "not flushed: {e}");
-            }
-        }
     }
 
     /// Says it once when writes begin to fail for the disk's sake, and when they work again.
@@ -515,133 +408,6 @@ impl<D: Disk> Replicas<D> {
         Ok(())
     }
 
-    fn trust(&self) -> Trust {
-        match self.left {
-            Left::New | Left::SameBoot => Trust::SameBoot,
-            Left::Closed => Trust::CleanStop,
-            Left::OtherBoot | Left::Flushed => Trust::Nothing,
-        }
-    }
-
-    /// Whether records count only once they are synced.
-    fn syncs(&self) -> bool {
-        #[cfg(feature = "deliberate-bugs")]
-        if self.bug == Some(cluster::Bug::AnswerBeforeSync) {
-            return false;
-        }
-        self.serving.durability == Durability::PowerLoss
-    }
-
-    /// A partition was appended to.
-    pub(crate) fn note_append(&mut self, key: Key) {
-        if self.syncs() {
-            self.dirty.insert(key);
-        }
-    }
-
-    /// Whether something must be synced before it counts.
-    pub(crate) fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// The partitions that are to be synced now.
-    pub(crate) fn take_dirty(&mut self) -> BTreeSet<Key> {
-        std::mem::take(&mut self.dirty)
-    }
-
-    /// Makes a partition durable, and gives its end; none where it couldn't be tried and must be again.
-    ///
-    /// # Errors
-    /// If the disk fails; the partition is offline then.
-    pub(crate) fn sync(&mut self, key: Key) -> Result<Option<Offset>, Refusal> {
-        match self.replicas.get_mut(&key) {
-            Some(replica) => replica.sync(),
-            // It was deleted meanwhile.
-            None => Ok(Some(Offset(0))),
-        }
-    }
-
-    fn open(
-        &mut self,
-        key: Key,
-        dir: PathBuf,
-        topic: &Topic,
-        metadata: &Metadata,
-        now: Timestamp,
-        trust: Trust,
-    ) -> Replica<D> {
-        let options = topic_settings::log_options(topic, &self.serving);
-        let noted = self.high_watermarks.of(key);
-        let open = || self.open_files(noted, &dir, &options, now, trust);
-        let opened = match open() {
-            // The topic before it was deleted while these files couldn't be used.
-            Err(LogError::OtherTopic { found, .. }) if !metadata.topics.contains_key(&found) => {
-                tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
-                self.remove(dir.clone());
-                open()
-            }
-            opened => opened,
-        };
-        let state = match opened {
-            Ok(log) => {
-                if log.is_damaged() {
-                    tracing::warn!(partition = %dir.display(), "records may be gone; it leads only when nobody else can");
-                }
-                self.unnoted |= noted.is_none_or(|noted| log.end_offset() < noted);
-                State::Online(Box::new(log))
-            }
-            Err(e) => {
-                tracing::error!(partition = %dir.display(), "offline: {e}");
-                State::Offline(e.to_string())
-            }
-        };
-        self.last_opened += 1;
-        let noted = noted.unwrap_or_default();
-        Replica::new(dir, state, self.last_opened, noted, self.syncs())
-    }
-
-    /// Opens the files of a partition, damaged where less is there than was `noted`.
-    fn open_files(
-        &self,
-        noted: Option<Offset>,
-        dir: &Path,
-        options: &Options,
-        now: Timestamp,
-        trust: Trust,
-    ) -> Result<Partition<D>, LogError> {
-        if noted.is_some() && !Partition::is_there(&self.disk, dir)? {
-            Partition::note_loss(&self.disk, dir)?;
-        }
-        let disk = self.disk.clone();
-        let (mut log, recovery) = Partition::open(disk, dir.to_owned(), options.clone(), now, trust)?;
-        if let Some(cut) = &recovery.cut {
-            let (bytes, end) = (recovery.truncated_bytes, recovery.end_offset.0);
-            tracing::warn!(partition = %dir.display(), bytes, end, reason = cut.reason, "cut off at recovery");
-        }
-        // After a loss of power it is no surprise, and the controller knows.
-        if self.left.is_clean() && noted.is_some_and(|noted| recovery.end_offset < noted) {
-            log.note_damage()?;
-        }
-        // What an earlier process has left doesn't count either before it is synced.
-        if self.syncs() {
-            log.flush()?;
-        }
-        Ok(log)
-    }
-
-    fn remove(&self, dir: PathBuf) {
-        let opened = Partition::open(
-            self.disk.clone(),
-            dir.clone(),
-            Options::default(),
-            Timestamp(0),
-            Trust::CleanStop,
-        );
-        if let Err(e) = opened.and_then(|(log, _)| log.delete()) {
-            tracing::warn!(partition = %dir.display(), "not removed, the next start tries again: {e}");
-        }
-    }
-
     /// Takes over a topic's configuration; says what came of it where this broker leads.
     pub(crate) fn configure(&mut self, topic: TopicId, metadata: &Metadata) -> Vec<(Key, Progress)> {
         let Some(topic) = metadata.topics.get(&topic) else {
@@ -654,60 +420,5 @@ impl<D: Disk> Replicas<D> {
             .take_while(|(key, _)| key.0 == topic.id)
             .map(|(key, replica)| (*key, replica.set_options(options.clone(), replication)))
             .collect()
-    }
-
-    /// Deletes folders of topics that were deleted while this broker was away, and of partitions that were given
-    /// to others, and sets aside those of topics that the cluster has never heard of: whoever lost the metadata
-    /// must not lose the records as well.
-    fn remove_left_over(&self, metadata: &Metadata) {
-        let entries = match self.disk.read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(e) => {
-                tracing::warn!(folder = %self.folder.display(), "can't be listed: {e}");
-                return;
-            }
-        };
-        for entry in entries
-            .iter()
-            .filter(|entry| entry.kind == Kind::Dir && entry.name != METADATA_LOG)
-        {
-            let dir = self.folder.join(&entry.name);
-            match Partition::read_topic_id(&self.disk, &dir) {
-                Ok(Some(id)) if metadata.removed_topics.contains(&id) => {
-                    tracing::info!(partition = %dir.display(), "removing what a deleted topic has left");
-                    self.remove(dir);
-                }
-                Ok(Some(id)) => match metadata.topics.get(&id) {
-                    None => self.set_aside(&dir),
-                    Some(topic) if !self.holds(topic, &entry.name) => {
-                        tracing::info!(partition = %dir.display(), "removing what other brokers have now");
-                        self.remove(dir);
-                    }
-                    Some(_) => {}
-                },
-                Ok(None) => {}
-                Err(e) => tracing::warn!(partition = %dir.display(), "left alone: {e}"),
-            }
-        }
-    }
-
-    /// Whether a folder's name is that of a partition of the topic that this broker has, or of none at all.
-    fn holds(&self, topic: &Topic, folder: &str) -> bool {
-        let index = folder
-            .strip_prefix(&topic.name)
-            .and_then(|rest| rest.strip_prefix('-'));
-        let index = index.and_then(|index| index.parse().ok()).unwrap_or(usize::MAX);
-        let partition = topic.partitions.get(index);
-        partition.is_none_or(|partition| partition.replicas.contains(&self.me.0))
-    }
-
-    fn set_aside(&self, dir: &Path) {
-        match Partition::set_aside(&self.disk, dir) {
-            Ok(aside) if aside != dir => {
-                tracing::warn!(partition = %aside.display(), "set aside: the cluster doesn't know its topic");
-            }
-            Ok(_) => {}
-            Err(e) => tracing::warn!(partition = %dir.display(), "left alone: {e}"),
-        }
     }
 }
