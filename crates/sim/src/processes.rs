@@ -87,7 +87,7 @@ impl World {
         disk.stop_before(u64::MAX);
         let executor = match executor {
             Ok(executor) => executor,
-            Err(e) if self.weather.faults.contains(&Fault::FailDisk) => {
+            Err(e) if self.brokers[&id].full || self.weather.faults.contains(&Fault::FailDisk) => {
                 self.tell(format!("{id} can't start: {e}"));
                 self.come_back(id);
                 return Ok(());
@@ -232,6 +232,19 @@ impl World {
 
     pub(crate) fn replace_disk(&mut self, id: BrokerId, disk: SimDisk) {
         self.broker(id).disk = disk;
+        self.hamper(id);
+    }
+
+    /// The disk that a broker has now has the troubles of its machine.
+    pub(crate) fn hamper(&mut self, id: BrokerId) {
+        let broker = &self.brokers[&id];
+        broker.disk.set_capacity(broker.full.then_some(0));
+        match broker.broken.clone() {
+            Some(broken) => broker
+                .disk
+                .break_paths(move |path: &Path| path.starts_with(&broken)),
+            None => broker.disk.mend_paths(),
+        }
     }
 
     pub(crate) fn stop(&mut self, id: BrokerId) -> bool {

@@ -95,13 +95,15 @@ impl World {
     fn fill_disk(&mut self, id: BrokerId) {
         let time = self.random.between(50, self.weather.longest);
         self.tell(format!("{id} has no room on its disk for {time} ms"));
-        self.broker(id).disk.set_capacity(Some(0));
+        self.broker(id).full = true;
+        self.hamper(id);
         self.schedule.after(time, Happening::Room(id));
     }
 
     pub(crate) fn make_room(&mut self, id: BrokerId) {
         self.tell(format!("{id} has room on its disk again"));
-        self.broker(id).disk.set_capacity(None);
+        self.broker(id).full = false;
+        self.hamper(id);
     }
 
     /// One of the next operations on the disk fails.
@@ -123,14 +125,14 @@ impl World {
         let name = self.name_of(key);
         self.promises.suspect(id);
         self.tell(format!("{id} can't write {name}"));
-        let broken = Path::new(FOLDER).join(name);
-        let of = move |path: &Path| path.starts_with(&broken);
-        self.brokers[&id].disk.break_paths(of);
+        self.broker(id).broken = Some(Path::new(FOLDER).join(name));
+        self.hamper(id);
         Some(key)
     }
 
     pub(crate) fn mend_files(&mut self, id: BrokerId) {
-        self.brokers[&id].disk.mend_paths();
+        self.broker(id).broken = None;
+        self.hamper(id);
     }
 
     pub(crate) fn heal(&mut self) -> Result<(), String> {
@@ -141,8 +143,8 @@ impl World {
         for id in self.ids() {
             let broker = self.broker(id);
             broker.paused_until = Millis(0);
-            broker.disk.set_capacity(None);
-            broker.disk.mend_paths();
+            (broker.full, broker.broken) = (false, None);
+            self.hamper(id);
         }
         self.draw_lack();
         for id in self.ids() {

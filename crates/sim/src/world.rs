@@ -1,6 +1,7 @@
 //! Executors, their disks, the connections between them, and time.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 
 use broker::{Clock, Executor, Input, Output, RequestId};
 use cluster::{Bug, Index, Millis, TICK};
@@ -57,6 +58,10 @@ pub(crate) struct Broker {
     pub(crate) before: Index,
     pub(crate) paused_until: Millis,
     pub(crate) disk: SimDisk,
+    /// Its disk has no room, whichever process uses it.
+    pub(crate) full: bool,
+    /// Nothing below can be written.
+    pub(crate) broken: Option<PathBuf>,
     /// The last process has closed its folder.
     pub(crate) closed: bool,
     /// Counts the times that its machine was switched on.
@@ -114,6 +119,8 @@ impl World {
             before: Index(0),
             paused_until: Millis(0),
             disk: SimDisk::new(),
+            full: false,
+            broken: None,
             closed: false,
             boot: 1,
             inbox: VecDeque::new(),
