@@ -112,7 +112,8 @@ class Cluster:
         log = open(f"{self.folder}/broker-{broker}.log", "a")
         environment = dict(os.environ, MINICLUSTER_ONLY=str(broker))
         command = [*self.network.command(broker), self.program, f"{self.folder}/data", *self.network.addresses]
-        self.processes[broker] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        # In a session of its own: a group that is orphaned while one of it is stopped gets SIGCONT from the kernel.
+        self.processes[broker] = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def signal(self, broker, what):
         self.processes[broker].send_signal(what)
