@@ -253,14 +253,13 @@ impl World {
         let producer = &self.clients.producers[attempt.producer];
         let (key, name, kind) = (producer.key, producer.name.clone(), producer.kind);
         let batch = &producer.batches[attempt.batch];
-        let (end, lost) = (
-            base + batch.records as i64,
-            self.promises.of(key).losses > producer.losses,
-        );
-        if let Some(told) = batch
-            .told
-            .filter(|told| told.base != base && !lost && kind == Kind::Idempotent)
-        {
+        let promised = self.promises.of(key);
+        let lost = promised.losses > producer.losses;
+        let end = base + batch.records as i64;
+        let moved = batch.told.filter(|told| told.base != base);
+        // A replica that was made since knows nothing of producers whose records were all deleted.
+        let moved = moved.filter(|told| !lost && told.base >= promised.deleted_up_to);
+        if let Some(told) = moved.filter(|_| kind == Kind::Idempotent) {
             return Err(format!(
                 "{name}: batch {} was at {}, now it is said to be at {base}",
                 attempt.batch, told.base
@@ -329,7 +328,9 @@ impl World {
         if attempt.late {
             return Ok(());
         }
-        let lost = self.promises.of(producer.key).losses > producer.losses;
+        let promised = self.promises.of(producer.key);
+        // A replica that knew nothing of it, for all its records were deleted, may have taken a late copy for its first.
+        let lost = promised.losses > producer.losses || promised.deleted_up_to > 0;
         if SEQUENCE_LOST.contains(&error) && lost {
             producer.identity = None;
             producer.of_earlier = producer.batches.len();

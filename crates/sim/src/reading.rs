@@ -137,7 +137,7 @@ impl Producer {
     /// What it wrote is there as it was promised to it.
     fn is_served(&self, partition: &Partition<'_>) -> Result<(), String> {
         let found = self.found(partition.records)?;
-        self.is_in_order(&found)?;
+        self.is_in_order(&found, partition.deleted_up_to)?;
         match self.kind {
             Kind::Idempotent | Kind::AcksAll => self.is_kept(&found, partition),
             Kind::AcksOne | Kind::AcksNone => self.lost_with_leaders_only(&found, partition),
@@ -176,10 +176,15 @@ impl Producer {
 
     /// Batches are in the order in which they were sent, each at most as often as it was sent, and those of
     /// idempotent producers once.
-    fn is_in_order(&self, found: &[(i64, usize)]) -> Result<(), String> {
+    fn is_in_order(&self, found: &[(i64, usize)], deleted_up_to: i64) -> Result<(), String> {
+        // What came late once more, after its first copy was deleted, is told apart by nobody.
+        let is_again = |(at, batch): &(i64, usize)| {
+            let told = self.batches.get(*batch).and_then(|batch| batch.told);
+            told.is_some_and(|told| told.base != *at && told.base < deleted_up_to)
+        };
         let told_apart: Vec<_> = found
             .iter()
-            .filter(|(_, batch)| *batch >= self.of_earlier)
+            .filter(|found| found.1 >= self.of_earlier && !is_again(found))
             .collect();
         for pair in told_apart.windows(2) {
             let ((_, before), (at, batch)) = (pair[0], pair[1]);

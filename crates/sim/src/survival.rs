@@ -90,8 +90,9 @@ impl World {
                     let is_clean = partition.isr.contains(id) && !partition.unclean.contains(id);
                     is_replica && !lacks(*id) && (is_clean || !self.promises.is_suspect(*id))
                 };
-                // Its last wish was still on its way.
-                let took_all = known.leader == Some(lack.broker) && !partition.isr.iter().any(is_there);
+                // The last wish of a leader that is gone, or was, was still on its way.
+                let is_gone = |id| id == lack.broker || self.promises.is_suspect(id);
+                let took_all = known.leader.is_some_and(is_gone) && !partition.isr.iter().any(is_there);
                 if took_all || self.promises.is_recovering(key) || !known.isr.iter().any(is_there) {
                     continue;
                 }
