@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 use cluster::{Action, ControllerReply, Event, Metadata, MetadataChange, Millis, Node, Options};
 use disk::Disk;
 use kafka_protocol::ResponseError;
-use log::Trust;
 
 use crate::flusher::Flusher;
 use crate::folder::{Folder, Left};
-use crate::peer_wire::{self, AskKind, PeerFrame};
+use crate::peer_wire::{self, PeerFrame};
 use crate::peers::Peers;
 use crate::quorum_store::QuorumStore;
 use crate::replicas::Replicas;
@@ -111,13 +110,8 @@ impl<D: Disk> Executor<D> {
             &boot_id,
             serving.durability,
         )?;
-        let trust = match left {
-            Left::New | Left::SameBoot => Trust::SameBoot,
-            Left::Closed => Trust::CleanStop,
-            Left::OtherBoot | Left::Flushed => Trust::Nothing,
-        };
-        let (quorum, restored) =
-            QuorumStore::open(&folder, node_options.max_bytes_between_snapshots, now.wall, trust)?;
+        let between_snapshots = node_options.max_bytes_between_snapshots;
+        let (quorum, restored) = QuorumStore::open(&folder, between_snapshots, now.wall, left.trust())?;
         node_options.clean = left.is_clean();
         let node = Node::new(node_options.clone(), restored)?;
         // Answers to an earlier process must not be taken for answers to this one.
@@ -398,16 +392,12 @@ impl<D: Disk> Executor<D> {
                     correlation_id,
                     kind,
                 };
-                let refused = if self.held.is_empty() {
-                    None
-                } else {
-                    no_space(&asked)
-                };
-                let token = self.waits.token(asked);
-                match refused {
-                    None => self.tell(Event::PeerRequest { from, token, request }, now, out),
-                    Some(reply) => self.on_answer(token, reply, out),
-                }
+                self.submit(
+                    asked,
+                    |token| Event::PeerRequest { from, token, request },
+                    now,
+                    out,
+                );
             }
             PeerFrame::Fetch {
                 correlation_id,
@@ -461,22 +451,6 @@ impl<D: Disk> Executor<D> {
             MetadataChange::ConfigChanged { topic_id } => self.on_topic_changed(*topic_id, now, out),
             _ => {}
         }
-    }
-}
-
-/// What is told while there is no space for the metadata log; what was asked for may still be done later.
-/// Brokers that live are heard even so, and what else they ask they ask again, perhaps of another controller.
-fn no_space(asked: &Asked) -> Option<ControllerReply> {
-    match asked {
-        Asked::Peer {
-            kind: AskKind::Heartbeat,
-            ..
-        } => None,
-        Asked::Peer { .. } => Some(ControllerReply::lost()),
-        _ => Some(ControllerReply::Refused(cluster::Refusal::new(
-            cluster::ErrorCode::RequestTimedOut,
-            "the broker can't write its metadata log now: make space on its disk and try again",
-        ))),
     }
 }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use disk::{Disk, File, OpenMode};
+use log::Trust;
 use record::BrokerId;
 
 use crate::{BrokerError, Durability};
@@ -44,6 +45,15 @@ pub enum Left {
 }
 
 impl Left {
+    /// How far the logs that lie here are to be believed.
+    pub(crate) fn trust(self) -> Trust {
+        match self {
+            Self::New | Self::SameBoot => Trust::SameBoot,
+            Self::Closed => Trust::CleanStop,
+            Self::OtherBoot | Self::Flushed => Trust::Nothing,
+        }
+    }
+
     /// Whether all is there that the broker had acknowledged. Not so where there is nothing: the folder may be
     /// new because the old one is lost.
     pub(crate) fn is_clean(self) -> bool {

@@ -145,7 +145,7 @@ impl<D: Disk> Replicas<D> {
         let dir = self.folder.join(format!("{}-{}", topic.name, key.1));
         let replica = if self.may_open > 0 && self.to_open.is_empty() {
             self.may_open -= 1;
-            self.open(key, dir, topic, metadata, now.wall, self.trust())
+            self.open(key, dir, topic, metadata, now.wall, self.left.trust())
         } else {
             self.to_open.insert(key);
             let state = State::Offline("it is not opened yet".to_owned());

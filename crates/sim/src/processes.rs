@@ -211,7 +211,8 @@ impl World {
         self.doubt(id, true);
     }
 
-    /// What a broker alone had may be gone: what nobody waited for, and where that is `unsynced` what it acknowledged with acks=1.
+    /// What a broker alone had may be gone: what nobody waited for, and where that is `unsynced` what it acknowledged
+    /// with acks=1.
     fn doubt(&mut self, id: BrokerId, unsynced: bool) {
         let producers = self.clients.producers.iter_mut();
         let doubtful = producers.filter(|producer| producer.is_doubtful(unsynced));

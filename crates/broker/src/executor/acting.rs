@@ -4,9 +4,10 @@ use cluster::{Action, ControllerReply, ControllerRequest, Entry, Event, Index, P
 use disk::Disk;
 
 use super::asked::Asked;
-use super::{Executor, SPACE_WARNING, no_space};
+use super::{Executor, SPACE_WARNING};
+use crate::peer_wire::{self, AskKind};
 use crate::quorum_store::PersistError;
-use crate::{Clock, Output, peer_wire};
+use crate::{Clock, Output};
 
 impl<D: Disk> Executor<D> {
     /// Asks the controller on behalf of a client.
@@ -17,14 +18,21 @@ impl<D: Disk> Executor<D> {
         now: Clock,
         out: &mut Vec<Output>,
     ) {
-        let refused = if self.held.is_empty() {
-            None
-        } else {
-            no_space(&asked)
-        };
+        self.submit(asked, |token| Event::Request { token, request }, now, out);
+    }
+
+    /// Tells the node of a request, unless what comes of it can't be written now.
+    pub(super) fn submit(
+        &mut self,
+        asked: Asked,
+        request: impl FnOnce(Token) -> Event,
+        now: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        let refused = no_space(&asked).filter(|_| !self.held.is_empty());
         let token = self.waits.token(asked);
         match refused {
-            None => self.tell(Event::Request { token, request }, now, out),
+            None => self.tell(request(token), now, out),
             Some(reply) => self.on_answer(token, reply, out),
         }
     }
@@ -192,5 +200,21 @@ impl<D: Disk> Executor<D> {
         };
         let event = Event::PeerReply { token, reply };
         self.held.extend(self.node.on(event, now.monotonic));
+    }
+}
+
+/// What is told while there is no space for the metadata log; what was asked for may still be done later.
+/// Brokers that live are heard even so, and what else they ask they ask again, perhaps of another controller.
+fn no_space(asked: &Asked) -> Option<ControllerReply> {
+    match asked {
+        Asked::Peer {
+            kind: AskKind::Heartbeat,
+            ..
+        } => None,
+        Asked::Peer { .. } => Some(ControllerReply::lost()),
+        _ => Some(ControllerReply::Refused(cluster::Refusal::new(
+            cluster::ErrorCode::RequestTimedOut,
+            "the broker can't write its metadata log now: make space on its disk and try again",
+        ))),
     }
 }

@@ -71,7 +71,7 @@ impl<D: Disk> Replicas<D> {
     }
 
     /// Whether a folder's name is that of a partition of the topic that this broker has, or of none at all.
-    pub(super) fn holds(&self, topic: &Topic, folder: &str) -> bool {
+    fn holds(&self, topic: &Topic, folder: &str) -> bool {
         let index = folder
             .strip_prefix(&topic.name)
             .and_then(|rest| rest.strip_prefix('-'));
@@ -80,7 +80,7 @@ impl<D: Disk> Replicas<D> {
         partition.is_none_or(|partition| partition.replicas.contains(&self.me.0))
     }
 
-    pub(super) fn set_aside(&self, dir: &Path) {
+    fn set_aside(&self, dir: &Path) {
         match Partition::set_aside(&self.disk, dir) {
             Ok(aside) if aside != dir => {
                 tracing::warn!(partition = %aside.display(), "set aside: the cluster doesn't know its topic");

@@ -8,7 +8,6 @@ use log::{LogError, Options, Partition, Trust};
 use record::{Offset, Timestamp};
 
 use super::{Key, OPENED_AT_ONCE, Replicas};
-use crate::folder::Left;
 use crate::replica::{Replica, State};
 use crate::{Clock, topic_settings};
 
@@ -21,7 +20,7 @@ impl<D: Disk> Replicas<D> {
             && let Some(key) = self.to_open.pop_first()
         {
             self.may_open -= 1;
-            self.open_again(key, metadata, now, self.trust());
+            self.open_again(key, metadata, now, self.left.trust());
         }
         waited && !self.has_unopened()
     }
@@ -32,7 +31,7 @@ impl<D: Disk> Replicas<D> {
     }
 
     /// Opens the files of a replica that has none open, and goes on with its part.
-    pub(super) fn open_again(&mut self, key: Key, metadata: &Metadata, now: Clock, trust: Trust) {
+    fn open_again(&mut self, key: Key, metadata: &Metadata, now: Clock, trust: Trust) {
         let Some(topic) = metadata.topics.get(&key.0) else {
             return;
         };
@@ -47,7 +46,7 @@ impl<D: Disk> Replicas<D> {
     }
 
     /// The partitions whose files can't be used.
-    pub(super) fn failed(&self) -> impl Iterator<Item = Key> {
+    fn failed(&self) -> impl Iterator<Item = Key> {
         let failed = self
             .replicas
             .iter()
@@ -65,20 +64,12 @@ impl<D: Disk> Replicas<D> {
         for key in self.failed().collect::<Vec<_>>() {
             self.reopened = true;
             // This process has written since the folder was opened, whatever it was like then.
-            let trust = if self.trust() == Trust::Nothing {
+            let trust = if self.left.trust() == Trust::Nothing {
                 Trust::Nothing
             } else {
                 Trust::SameBoot
             };
             self.open_again(key, metadata, now, trust);
-        }
-    }
-
-    pub(super) fn trust(&self) -> Trust {
-        match self.left {
-            Left::New | Left::SameBoot => Trust::SameBoot,
-            Left::Closed => Trust::CleanStop,
-            Left::OtherBoot | Left::Flushed => Trust::Nothing,
         }
     }
 
@@ -122,7 +113,7 @@ impl<D: Disk> Replicas<D> {
     }
 
     /// Opens the files of a partition, damaged where less is there than was `noted`.
-    pub(super) fn open_files(
+    fn open_files(
         &self,
         noted: Option<Offset>,
         dir: &Path,
